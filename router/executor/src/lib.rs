@@ -1,0 +1,5 @@
+//! Executes a query plan against subgraphs.
+
+mod client;
+
+pub use client::*;

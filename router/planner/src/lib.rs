@@ -1,0 +1,5 @@
+//! Plans which subgraph is asked for what.
+
+mod plan;
+
+pub use plan::*;

@@ -1,0 +1,1 @@
+//! The router: composes, plans and serves.

@@ -1,0 +1,2 @@
+//! Starts Ridegraph in one process.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What every service does before it differs.

@@ -1,0 +1,211 @@
+//! The database of a service: Postgres, or one SQLite file with a single writer.
+
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+use url::Url;
+
+use crate::error::StartError;
+
+/// How long a connection may be waited for.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections of a Postgres pool.
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// Connections that read a SQLite file.
+const SQLITE_READERS: u32 = 4;
+
+/// Two ways into one database. On Postgres both are the same pool; on SQLite `write` is the one connection that
+/// writes, and `read` the connections beside it.
+///
+/// Cheap to clone. No service awaits a peer inside a transaction: on SQLite it would hold the only writer.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// For everything that only reads.
+    pub read: DatabaseConnection,
+    /// For single statements that write; several go into [`Database::begin`].
+    pub write: DatabaseConnection,
+}
+
+impl Database {
+    /// Connects to `url`: `postgres://…`, `sqlite://path/to/file.db` (created where missing).
+    ///
+    /// `schema`, or `?schema=` in the URL, names the Postgres schema whose tables are meant.
+    pub async fn connect(url: &str, schema: Option<&str>) -> Result<Self, StartError> {
+        let (url, place, schema) = parse(url, schema)?;
+        let connected = if url.starts_with("sqlite:") {
+            connect_sqlite(&url).await
+        } else {
+            connect_postgres(&url, schema).await
+        };
+        let database = connected.map_err(|source| classify(source, place))?;
+        database.probe().await?;
+        Ok(database)
+    }
+
+    /// Which kind it is.
+    pub fn backend(&self) -> DbBackend {
+        self.read.get_database_backend()
+    }
+
+    /// Begins a transaction that writes. Dropped without `commit`, it changes nothing.
+    ///
+    /// On SQLite it holds the writer from the start (`BEGIN IMMEDIATE`).
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.write
+            .begin_with_options(TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.read.ping().await
+    }
+
+    /// Fails, naming the first, where one of `tables` is missing.
+    pub async fn require_tables(&self, tables: &[&str]) -> Result<(), StartError> {
+        for table in tables {
+            let statement = match self.backend() {
+                DbBackend::Sqlite => Statement::from_sql_and_values(
+                    DbBackend::Sqlite,
+                    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1",
+                    [(*table).into()],
+                ),
+                backend => Statement::from_sql_and_values(
+                    backend,
+                    "SELECT 1 WHERE to_regclass(quote_ident($1)) IS NOT NULL",
+                    [(*table).into()],
+                ),
+            };
+            if self.read.query_one_raw(statement).await?.is_none() {
+                return Err(StartError::MissingTable { table: (*table).to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one named statement on several connections at once: behind a transaction-mode pooler this fails now
+    /// rather than under load.
+    async fn probe(&self) -> Result<(), StartError> {
+        if self.backend() != DbBackend::Postgres {
+            return Ok(());
+        }
+        let select = || async {
+            let statement =
+                Statement::from_sql_and_values(DbBackend::Postgres, "SELECT $1::int", [1.into()]);
+            self.read.query_one_raw(statement).await.map(drop)
+        };
+        let answers = futures::future::join_all((0..8).map(|_| select())).await;
+        answers
+            .into_iter()
+            .collect::<Result<(), DbErr>>()
+            .map_err(|error| classify(error, String::new()))
+    }
+}
+
+/// Splits `?schema=` off the URL; the place is the URL without credentials, for messages.
+fn parse(url: &str, schema: Option<&str>) -> Result<(String, String, Option<String>), StartError> {
+    let invalid = |reason: String| StartError::Setting { setting: "DATABASE_URL", reason };
+    if url.starts_with("sqlite:") {
+        return Ok((url.to_owned(), url.to_owned(), None));
+    }
+    let mut parsed = Url::parse(url).map_err(|error| invalid(error.to_string()))?;
+    if !matches!(parsed.scheme(), "postgres" | "postgresql") {
+        return Err(invalid(format!(
+            "`{}` is not a database we know: use postgres or sqlite",
+            parsed.scheme()
+        )));
+    }
+    let named =
+        parsed.query_pairs().find(|(key, _)| key == "schema").map(|(_, value)| value.into_owned());
+    let rest: Vec<(String, String)> = parsed
+        .query_pairs()
+        .filter(|(key, _)| key != "schema")
+        .map(|(k, v)| (k.into_owned(), v.into_owned()))
+        .collect();
+    parsed.set_query(None);
+    if !rest.is_empty() {
+        parsed.query_pairs_mut().extend_pairs(rest);
+    }
+    let place = format!("{}{}", parsed.host_str().unwrap_or("localhost"), parsed.path());
+    Ok((parsed.into(), place, named.or_else(|| schema.map(str::to_owned))))
+}
+
+async fn connect_postgres(url: &str, schema: Option<String>) -> Result<Database, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .sqlx_logging(false);
+    if let Some(schema) = schema {
+        // A start-up parameter, which survives wherever a session `SET` would not.
+        options.map_sqlx_postgres_opts(move |options| {
+            options.options([("search_path", quoted(&schema))])
+        });
+    }
+    let pool = sea_orm::Database::connect(options).await?;
+    Ok(Database { read: pool.clone(), write: pool })
+}
+
+fn quoted(schema: &str) -> String {
+    format!("\"{}\"", schema.replace('"', "\"\""))
+}
+
+async fn connect_sqlite(url: &str) -> Result<Database, DbErr> {
+    let write = sea_orm::Database::connect(sqlite(url, 1, false)).await?;
+    let read = sea_orm::Database::connect(sqlite(url, SQLITE_READERS, true)).await?;
+    Ok(Database { read, write })
+}
+
+fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false);
+    options.map_sqlx_sqlite_opts(move |options| {
+        let options = options
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5));
+        if read_only { options.pragma("query_only", "ON") } else { options }
+    });
+    options
+}
+
+fn classify(source: DbErr, place: String) -> StartError {
+    let text = source.to_string();
+    if text.contains("prepared statement") && text.contains("sqlx_s_") {
+        StartError::TransactionPooler
+    } else {
+        StartError::Database { place, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_the_schema_out_of_the_url() {
+        let (url, place, schema) =
+            parse("postgres://me:secret@db/rides?schema=logistics&sslmode=disable", None).unwrap();
+        assert_eq!(url, "postgres://me:secret@db/rides?sslmode=disable");
+        assert_eq!(place, "db/rides");
+        assert_eq!(schema.as_deref(), Some("logistics"));
+    }
+
+    #[test]
+    fn refuses_a_database_it_does_not_know() {
+        let error = parse("mysql://db/rides", None).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "DATABASE_URL: `mysql` is not a database we know: use postgres or sqlite"
+        );
+    }
+}

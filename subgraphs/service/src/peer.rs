@@ -1,0 +1,218 @@
+//! A typed client of another service: its subgraph endpoint, asked directly with a service token.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use chrono::{DateTime, Utc};
+use http::{Request, header};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::random::Random;
+use crate::service_token::{SERVICE_TOKEN_HEADER, ServiceKeys};
+use crate::transport::{Transport, TransportError};
+
+/// Asks another service. Cheap to clone; the clones share the token.
+#[derive(Clone)]
+pub struct Peer(Arc<Inner>);
+
+struct Inner {
+    identity: PeerIdentity,
+    keys: ServiceKeys,
+    transport: Transport,
+    clock: Clock,
+    random: Random,
+    token: Mutex<Option<Token>>,
+}
+
+/// Who asks whom, and what for.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerIdentity {
+    /// The service that asks.
+    pub caller: &'static str,
+    /// The service that is asked.
+    pub callee: &'static str,
+    /// The permissions to claim.
+    pub permissions: &'static [&'static str],
+}
+
+struct Token {
+    text: String,
+    renew_at: DateTime<Utc>,
+}
+
+/// Why a peer's answer cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// No answer, or no sensible one: whether the peer acted is unknown. Ask again, with the same idempotency key.
+    #[error("`{peer}` is not available: {reason}")]
+    Unavailable {
+        /// The service asked.
+        peer: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A definite refusal: asking again will not help.
+    #[error("`{peer}` refused with {code}: {message}")]
+    Refused {
+        /// The service asked.
+        peer: &'static str,
+        /// `extensions.code` of the first error.
+        code: String,
+        /// Its message.
+        message: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Answer<T> {
+    data: Option<T>,
+    #[serde(default)]
+    errors: Vec<AnswerError>,
+}
+
+#[derive(Deserialize)]
+struct AnswerError {
+    message: String,
+    #[serde(default)]
+    extensions: AnswerExtensions,
+}
+
+#[derive(Default, Deserialize)]
+struct AnswerExtensions {
+    #[serde(default)]
+    code: String,
+}
+
+/// One attempt may take this long.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// How often an idempotent call is tried.
+const ATTEMPTS: u32 = 3;
+/// A token is renewed when four fifths of its life are over.
+const RENEW_AFTER_FIFTHS: i32 = 4;
+
+impl Peer {
+    /// A client that speaks for `identity.caller`.
+    pub fn new(
+        identity: PeerIdentity,
+        keys: ServiceKeys,
+        transport: Transport,
+        clock: Clock,
+        random: Random,
+    ) -> Self {
+        Self(Arc::new(Inner { identity, keys, transport, clock, random, token: Mutex::default() }))
+    }
+
+    /// Asks what changes nothing, or may safely be done twice; tried up to three times.
+    ///
+    /// `T` is the shape of `data`. An error anywhere in the answer is an error.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        document: &str,
+        variables: impl Serialize,
+    ) -> Result<T, PeerError> {
+        let body = body(document, variables);
+        let mut attempt = 1;
+        loop {
+            match self.attempt(&body).await {
+                Err(PeerError::Unavailable { .. }) if attempt < ATTEMPTS => {
+                    tokio::time::sleep(self.pause(attempt)).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Asks for what must not be done twice; tried once.
+    pub async fn call_once<T: DeserializeOwned>(
+        &self,
+        document: &str,
+        variables: impl Serialize,
+    ) -> Result<T, PeerError> {
+        self.attempt(&body(document, variables)).await
+    }
+
+    /// Doubling pauses with full jitter, so that callers of a peer that comes back do not come all at once.
+    fn pause(&self, attempt: u32) -> Duration {
+        Duration::from_millis(u64::from(self.0.random.below(100 << attempt)))
+    }
+
+    async fn attempt<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, PeerError> {
+        let peer = self.0.identity.callee;
+        let started = Instant::now();
+        let outcome = self.exchange(body).await;
+        metrics::counter!("service_calls_total", "peer" => peer).increment(1);
+        metrics::histogram!("service_calls_seconds", "peer" => peer)
+            .record(started.elapsed().as_secs_f64());
+        if outcome.is_err() {
+            metrics::counter!("service_calls_errors_total", "peer" => peer).increment(1);
+        }
+        outcome
+    }
+
+    async fn exchange<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, PeerError> {
+        let peer = self.0.identity.callee;
+        let unavailable = |reason: String| PeerError::Unavailable { peer, reason };
+        let request = Request::post("/graphql")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(SERVICE_TOKEN_HEADER, self.token())
+            .body(body.clone())
+            .expect("a fixed path and printable headers make a request");
+        let sent = self.0.transport.send(request, TIMEOUT).await;
+        let answer = sent.map_err(|error: TransportError| unavailable(error.to_string()))?;
+        if answer.status() == http::StatusCode::UNAUTHORIZED {
+            let message = "invalid service token".to_owned();
+            return Err(PeerError::Refused { peer, code: "UNAUTHENTICATED".to_owned(), message });
+        }
+        let status = answer.status();
+        let answer: Answer<T> = serde_json::from_slice(answer.body())
+            .map_err(|error| unavailable(format!("{status}: {error}")))?;
+        match (answer.errors.into_iter().next(), answer.data) {
+            (Some(error), _)
+                if matches!(
+                    error.extensions.code.as_str(),
+                    "INTERNAL" | "UPSTREAM_UNAVAILABLE"
+                ) =>
+            {
+                Err(unavailable(error.message))
+            }
+            (Some(error), _) => Err(PeerError::Refused {
+                peer,
+                code: error.extensions.code,
+                message: error.message,
+            }),
+            (None, Some(data)) => Ok(data),
+            (None, None) => Err(unavailable("an answer without data".to_owned())),
+        }
+    }
+
+    fn token(&self) -> String {
+        let inner = &self.0;
+        let now = inner.clock.now();
+        let mut token = inner.token.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = token.as_ref().filter(|token| now < token.renew_at) {
+            return token.text.clone();
+        }
+        let PeerIdentity { caller, callee, permissions } = inner.identity;
+        let (text, expires) = inner.keys.mint(caller, callee, permissions, now);
+        *token = Some(Token {
+            text: text.clone(),
+            renew_at: now + (expires - now) * RENEW_AFTER_FIFTHS / 5,
+        });
+        text
+    }
+}
+
+fn body(document: &str, variables: impl Serialize) -> Bytes {
+    #[derive(Serialize)]
+    struct Body<'a, V> {
+        query: &'a str,
+        variables: V,
+    }
+    serde_json::to_vec(&Body { query: document, variables })
+        .expect("variables are plain data")
+        .into()
+}

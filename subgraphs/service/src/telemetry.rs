@@ -1,0 +1,45 @@
+//! Logs and metrics of the process, and its TLS provider: installed once, by `main`.
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::error::StartError;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// Seconds: from a database read to a deadline.
+const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// Sends log lines to stderr, filtered as `filter` says (`info,sea_orm=warn`).
+pub fn install_logs(filter: &str, format: LogFormat) -> Result<(), StartError> {
+    let invalid = |reason: String| StartError::Setting { setting: "RUST_LOG", reason };
+    let filter = EnvFilter::try_new(filter).map_err(|error| invalid(error.to_string()))?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let installed = match format {
+        LogFormat::Text => logs.try_init(),
+        LogFormat::Json => logs.json().try_init(),
+    };
+    installed.map_err(|error| invalid(error.to_string()))
+}
+
+/// Collects the metrics of the process; the handle renders them for `/metrics`.
+pub fn install_metrics() -> Result<PrometheusHandle, StartError> {
+    let failed = |reason: String| StartError::Setting { setting: "metrics", reason };
+    PrometheusBuilder::new()
+        .set_buckets(&BUCKETS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|error| failed(error.to_string()))
+}
+
+/// Chooses the process's TLS provider. A second call changes nothing.
+pub fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

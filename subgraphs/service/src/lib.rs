@@ -35,8 +35,11 @@ pub mod scalar;
 pub mod serve;
 pub mod service_token;
 pub mod settings;
+pub mod signing_key;
 pub mod tasks;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod transport;
 
 pub use access_token::{AccessClaims, AccessTokens};
@@ -61,5 +64,6 @@ pub use scalar::{CurrencyCode, DateTime, MinorUnits};
 pub use serve::{Running, serve};
 pub use service_token::{AllowList, ServiceKeys};
 pub use settings::{CommandLine, Settings};
+pub use signing_key::SigningKeys;
 pub use tasks::{Stop, Tasks};
 pub use transport::{InProcessPeer, Transport};

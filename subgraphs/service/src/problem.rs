@@ -111,6 +111,19 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The message, whichever type it is.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Validation(problem) => &problem.message,
+            Self::Authentication(problem) => &problem.message,
+            Self::NotFound(problem) => &problem.message,
+            Self::Conflict(problem) => &problem.message,
+            Self::RateLimit(problem) => &problem.message,
+        }
+    }
+}
+
 /// A code of [`ValidationProblem`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValidationCode(&'static str);

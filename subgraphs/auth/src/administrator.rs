@@ -1,0 +1,72 @@
+//! The first administrator: made where there is none, so that somebody can grant roles.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::Set, IntoActiveModel};
+use secrecy::ExposeSecret;
+use service::StartError;
+
+use crate::accounts::Accounts;
+use crate::registration::{self, NewAccount};
+use crate::role::{self, Role};
+use crate::settings::Administrator;
+use crate::table::{user, user_role};
+use crate::{input, password};
+
+/// Makes the administrator where no active one exists. Somebody who has an account under this address becomes it, and
+/// keeps the password.
+pub(crate) async fn ensure(
+    accounts: &Accounts,
+    administrator: &Administrator,
+) -> Result<(), StartError> {
+    let database = &accounts.parts.database;
+    let administrators = user_role::Entity::find()
+        .filter(user_role::Column::Role.eq(Role::Admin))
+        .count(&database.read);
+    if administrators.await? > 0 {
+        return Ok(());
+    }
+    let email = checked_email(administrator)?;
+    let secret = administrator.password.expose_secret();
+    if let Some(problem) = password::check(secret, &email, &[]) {
+        return Err(invalid("ADMIN_PASSWORD", &problem));
+    }
+    let password_hash = accounts.passwords.hash(secret.to_owned()).await.map_err(|error| {
+        StartError::Setting { setting: "ADMIN_PASSWORD", reason: error.to_string() }
+    })?;
+
+    let transaction = database.begin().await?;
+    let existing =
+        user::Entity::find().filter(user::Column::Email.eq(&email)).one(&transaction).await?;
+    let user = match existing {
+        Some(user) => user,
+        None => {
+            let account = NewAccount {
+                email: email.clone(),
+                password_hash,
+                first_name: "Ada".to_owned(),
+                last_name: "Administrator".to_owned(),
+                phone: None,
+                locale: None,
+                role: Role::Admin,
+            };
+            registration::insert(accounts, &transaction, account).await?
+        }
+    };
+    role::grant(accounts, &transaction, user.id, Role::Admin).await?;
+    let mut change = user.into_active_model();
+    change.email_verified = Set(true);
+    change.update(&transaction).await?;
+    accounts.outbox.commit(transaction).await?;
+    tracing::info!(email, "an administrator was made");
+    Ok(())
+}
+
+fn checked_email(administrator: &Administrator) -> Result<String, StartError> {
+    let mut problems = Vec::new();
+    let email = input::email(&administrator.email, &mut problems);
+    problems.first().map_or(Ok(email), |problem| Err(invalid("ADMIN_EMAIL", problem)))
+}
+
+fn invalid(setting: &'static str, problem: &service::Problem) -> StartError {
+    StartError::Setting { setting, reason: problem.text().to_owned() }
+}

@@ -1,0 +1,250 @@
+//! Roles: what each allows, and how they are granted and revoked.
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, DatabaseConnection, DatabaseTransaction};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use service::{BatchLoad, Caller, Claim, NewEvent, Problem, RequestKey, Scopes};
+use uuid::Uuid;
+
+use crate::accounts::Accounts;
+use crate::table::user_role;
+use crate::user::User;
+
+/// What a user is in the house.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Enum,
+    EnumIter,
+    DeriveActiveEnum,
+    Serialize,
+    Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Role {
+    /// Asks for rides.
+    #[sea_orm(string_value = "RIDER")]
+    Rider,
+    /// Gives rides.
+    #[sea_orm(string_value = "DRIVER")]
+    Driver,
+    /// Assigns rides.
+    #[sea_orm(string_value = "DISPATCHER")]
+    Dispatcher,
+    /// Looks into everything.
+    #[sea_orm(string_value = "SUPPORT")]
+    Support,
+    /// May do everything.
+    #[sea_orm(string_value = "ADMIN")]
+    Admin,
+}
+
+impl Role {
+    fn scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Rider | Self::Driver => &[],
+            Self::Dispatcher => &["read:drivers", "read:rides", "write:rides"],
+            Self::Support => &["read:users", "read:drivers", "read:rides", "read:platform"],
+            Self::Admin => &[
+                "read:users",
+                "write:users",
+                "read:roles",
+                "write:roles",
+                "read:drivers",
+                "write:drivers",
+                "read:rides",
+                "write:rides",
+                "read:platform",
+                "write:platform",
+            ],
+        }
+    }
+}
+
+/// What all the roles together allow.
+pub(crate) fn scopes(roles: &[Role]) -> Scopes {
+    roles.iter().flat_map(|role| role.scopes()).map(ToString::to_string).collect::<BTreeSet<_>>()
+}
+
+/// The roles of users, in the order of the enum.
+pub(crate) struct RolesByUser(pub(crate) DatabaseConnection);
+
+impl BatchLoad for RolesByUser {
+    type Key = Uuid;
+    type Value = Vec<Role>;
+    const NAME: &'static str = "UserRole";
+
+    async fn load(&self, keys: &[Uuid]) -> Result<HashMap<Uuid, Vec<Role>>, DbErr> {
+        roles_of(&self.0, keys).await
+    }
+}
+
+/// The roles of these users: an empty list for one who has none.
+pub(crate) async fn roles_of(
+    connection: &impl ConnectionTrait,
+    users: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<Role>>, DbErr> {
+    let mut roles: HashMap<Uuid, Vec<Role>> =
+        users.iter().map(|user| (*user, Vec::new())).collect();
+    let rows =
+        user_role::Entity::find().filter(user_role::Column::UserId.is_in(users.iter().copied()));
+    for row in rows.all(connection).await? {
+        roles.entry(row.user_id).or_default().push(row.role);
+    }
+    roles.values_mut().for_each(|roles| roles.sort_unstable());
+    Ok(roles)
+}
+
+/// Grants a role, in the transaction; says whether the user did not have it.
+pub(crate) async fn grant(
+    accounts: &Accounts,
+    transaction: &DatabaseTransaction,
+    user_id: Uuid,
+    role: Role,
+) -> Result<bool, DbErr> {
+    let row = user_role::ActiveModel {
+        user_id: Set(user_id),
+        role: Set(role),
+        granted_at: Set(accounts.parts.clock.now()),
+    };
+    let already = OnConflict::columns([user_role::Column::UserId, user_role::Column::Role])
+        .do_nothing()
+        .to_owned();
+    let inserted = user_role::Entity::insert(row)
+        .on_conflict(already)
+        .exec_without_returning(transaction)
+        .await?;
+    Ok(inserted == 1)
+}
+
+#[derive(Debug, InputObject, Serialize)]
+struct GrantRoleInput {
+    user_id: ID,
+    role: Role,
+    idempotency_key: Option<ID>,
+}
+
+#[derive(Debug, InputObject, Serialize)]
+struct RevokeRoleInput {
+    user_id: ID,
+    role: Role,
+    idempotency_key: Option<ID>,
+}
+
+#[derive(SimpleObject)]
+struct GrantRolePayload {
+    user: Option<User>,
+    problems: Vec<Problem>,
+}
+
+#[derive(SimpleObject)]
+struct RevokeRolePayload {
+    user: Option<User>,
+    problems: Vec<Problem>,
+}
+
+/// The mutations of roles.
+#[derive(Default)]
+pub(crate) struct RoleMutation;
+
+#[Object]
+impl RoleMutation {
+    /// Contract: authService.addUserRole. Idempotent. The saga calls it with a service token.
+    #[graphql(requires_scopes = "write:roles")]
+    async fn grant_role(
+        &self,
+        ctx: &Context<'_>,
+        input: GrantRoleInput,
+    ) -> Option<Result<GrantRolePayload>> {
+        let change = Change { operation: "grantRole", user_id: &input.user_id, role: input.role };
+        let outcome = change.make(ctx, input.idempotency_key.as_ref()).await;
+        Some(outcome.map(|outcome| {
+            let (user, problems) =
+                outcome.map_or_else(|problem| (None, vec![problem]), |user| (Some(user), vec![]));
+            GrantRolePayload { user, problems }
+        }))
+    }
+
+    /// Takes a role away. Idempotent.
+    #[graphql(requires_scopes = "write:roles")]
+    async fn revoke_role(
+        &self,
+        ctx: &Context<'_>,
+        input: RevokeRoleInput,
+    ) -> Option<Result<RevokeRolePayload>> {
+        let change = Change { operation: "revokeRole", user_id: &input.user_id, role: input.role };
+        let outcome = change.make(ctx, input.idempotency_key.as_ref()).await;
+        Some(outcome.map(|outcome| {
+            let (user, problems) =
+                outcome.map_or_else(|problem| (None, vec![problem]), |user| (Some(user), vec![]));
+            RevokeRolePayload { user, problems }
+        }))
+    }
+}
+
+/// A role to be granted or revoked.
+struct Change<'a> {
+    operation: &'static str,
+    user_id: &'a ID,
+    role: Role,
+}
+
+impl Change<'_> {
+    async fn make(&self, ctx: &Context<'_>, key: Option<&ID>) -> Result<Result<User, Problem>> {
+        let caller = Caller::of(ctx);
+        caller.require_scope("write:roles")?;
+        let accounts = Accounts::of(ctx);
+        let Some(user) = accounts.user(self.user_id).await? else {
+            return Ok(Err(Problem::not_found("user")));
+        };
+
+        let transaction = accounts.parts.database.begin().await?;
+        if let Some(key) = key {
+            let label = caller.label();
+            let request = RequestKey { caller: &label, operation: self.operation, key };
+            let input = json!({ "userId": user.id, "role": self.role });
+            match accounts.idempotency.claim(&transaction, request, &input, user.id).await? {
+                Claim::New => {}
+                Claim::Replay(_) => return Ok(Ok(User::seen(user))),
+                Claim::Reused => return Ok(Err(Claim::reused())),
+            }
+        }
+        let event = self.apply(accounts, &transaction, user.id).await?;
+        if let Some(kind) = event {
+            let payload = json!({ "userId": user.id, "role": self.role });
+            let event = NewEvent { kind, aggregate: "user", aggregate_id: user.id, payload };
+            accounts.outbox.record(&transaction, event).await?;
+        }
+        accounts.outbox.commit(transaction).await?;
+        Ok(Ok(User::seen(user)))
+    }
+
+    /// Changes the row; the event's kind where something changed.
+    async fn apply(
+        &self,
+        accounts: &Accounts,
+        transaction: &DatabaseTransaction,
+        user_id: Uuid,
+    ) -> Result<Option<&'static str>, DbErr> {
+        if self.operation == "grantRole" {
+            return Ok(grant(accounts, transaction, user_id, self.role)
+                .await?
+                .then_some("user.role_granted"));
+        }
+        let deleted =
+            user_role::Entity::delete_by_id((user_id, self.role)).exec(transaction).await?;
+        Ok((deleted.rows_affected == 1).then_some("user.role_revoked"))
+    }
+}

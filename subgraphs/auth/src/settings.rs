@@ -1,0 +1,104 @@
+//! The settings of auth: as the binary reads them, and as the service takes them.
+
+use secrecy::{ExposeSecret, SecretString};
+use service::{SigningKeys, StartError};
+
+use crate::notifier::Notifier;
+use crate::password::PasswordCost;
+use crate::throttle::Limit;
+
+/// Signs users in, and says who they are.
+#[derive(Debug, clap::Parser)]
+#[command(version, about)]
+pub struct Settings {
+    /// What every service must know.
+    #[command(flatten)]
+    pub service: service::Settings,
+
+    /// The Ed25519 keys that access tokens are signed with (PKCS#8 PEM): the first signs, all are published.
+    #[arg(long, env = "AUTH_SIGNING_KEY", hide_env_values = true)]
+    auth_signing_key: SecretString,
+
+    /// The administrator to be made where there is none.
+    #[arg(long, env = "ADMIN_EMAIL", requires = "admin_password")]
+    admin_email: Option<String>,
+
+    /// The administrator's password, of 12 characters or more.
+    #[arg(long, env = "ADMIN_PASSWORD", hide_env_values = true)]
+    admin_password: Option<SecretString>,
+}
+
+impl Settings {
+    /// What the service takes.
+    pub fn config(&self) -> Result<Config, StartError> {
+        let administrator = match (&self.admin_email, &self.admin_password) {
+            (Some(email), Some(password)) => {
+                Some(Administrator { email: email.clone(), password: password.clone() })
+            }
+            _ => None,
+        };
+        let signing = SigningKeys::from_pem(self.auth_signing_key.expose_secret())?;
+        Ok(Config { administrator, ..Config::new(signing) })
+    }
+}
+
+/// What the service takes, beside the parts that all services share.
+#[derive(Clone)]
+pub struct Config {
+    /// What access tokens are signed with.
+    pub signing: SigningKeys,
+    /// Made where no administrator exists.
+    pub administrator: Option<Administrator>,
+    /// How much work a password's hash is.
+    pub password_cost: PasswordCost,
+    /// How often somebody may try.
+    pub limits: Limits,
+    /// How users are told.
+    pub notifier: Notifier,
+}
+
+impl Config {
+    /// The defaults, with these keys and without an administrator.
+    pub fn new(signing: SigningKeys) -> Self {
+        Self {
+            signing,
+            administrator: None,
+            password_cost: PasswordCost::default(),
+            limits: Limits::default(),
+            notifier: Notifier::default(),
+        }
+    }
+}
+
+/// The first administrator.
+#[derive(Debug, Clone)]
+pub struct Administrator {
+    /// The mail address to log in with.
+    pub email: String,
+    /// The password.
+    pub password: SecretString,
+}
+
+/// How often somebody may try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Failed log-ins to one account.
+    pub failures_per_account: Limit,
+    /// Failed log-ins from one address.
+    pub failures_per_address: Limit,
+    /// Registrations from one address.
+    pub registrations_per_address: Limit,
+    /// Messages to one account or number.
+    pub messages_per_target: Limit,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            failures_per_account: Limit { most: 10, minutes: 15 },
+            failures_per_address: Limit { most: 100, minutes: 15 },
+            registrations_per_address: Limit { most: 20, minutes: 60 },
+            messages_per_target: Limit { most: 5, minutes: 60 },
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Throttling: how often somebody may fail to log in, or register, within a window of time.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
+use service::Problem;
+use uuid::Uuid;
+
+use crate::accounts::Accounts;
+use crate::table::attempt;
+
+/// So many within so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// How many.
+    pub most: u64,
+    /// Within how many minutes.
+    pub minutes: i64,
+}
+
+/// What is counted: a kind of attempt, by an account or an address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) subject: &'a str,
+    pub(crate) limit: Limit,
+}
+
+/// An attempt that was let through, and counts until it is forgiven.
+pub(crate) struct Attempt(Vec<Uuid>);
+
+impl Attempt {
+    /// Counts an attempt against every limit, before it is made, so that many at once gain nothing; refuses it where
+    /// one is reached. A refused attempt does not count.
+    pub(crate) async fn begin(
+        accounts: &Accounts,
+        counted: &[Counted<'_>],
+    ) -> Result<Result<Self, Problem>, DbErr> {
+        let now = accounts.parts.clock.now();
+        let transaction = accounts.parts.database.begin().await?;
+        let mut ids = Vec::new();
+        for Counted { kind, subject, limit } in counted {
+            let since = now - TimeDelta::minutes(limit.minutes);
+            let of_subject = attempt::Entity::find()
+                .filter(attempt::Column::Kind.eq(*kind))
+                .filter(attempt::Column::Subject.eq(*subject));
+            let outdated = attempt::Entity::delete_many()
+                .filter(attempt::Column::Kind.eq(*kind))
+                .filter(attempt::Column::Subject.eq(*subject))
+                .filter(attempt::Column::At.lte(since));
+            outdated.exec(&transaction).await?;
+            // The oldest of the newest `most`: when it leaves the window, there is room again.
+            let blocking = of_subject
+                .order_by_desc(attempt::Column::At)
+                .offset(limit.most.saturating_sub(1))
+                .limit(1)
+                .one(&transaction)
+                .await?;
+            if let Some(blocking) = blocking {
+                return Ok(Err(Problem::rate_limit(seconds_until(
+                    blocking.at + TimeDelta::minutes(limit.minutes),
+                    now,
+                ))));
+            }
+            let id = accounts.parts.clock.new_id();
+            let row = attempt::ActiveModel {
+                id: Set(id),
+                kind: Set((*kind).to_owned()),
+                subject: Set((*subject).to_owned()),
+                at: Set(now),
+            };
+            attempt::Entity::insert(row).exec_without_returning(&transaction).await?;
+            ids.push(id);
+        }
+        transaction.commit().await?;
+        Ok(Ok(Self(ids)))
+    }
+
+    /// It succeeded: it does not count.
+    pub(crate) async fn forgive(self, accounts: &Accounts) -> Result<(), DbErr> {
+        let forgiven = attempt::Entity::delete_many().filter(attempt::Column::Id.is_in(self.0));
+        forgiven.exec(&accounts.parts.database.write).await.map(drop)
+    }
+}
+
+fn seconds_until(time: DateTime<Utc>, now: DateTime<Utc>) -> i32 {
+    i32::try_from((time - now).num_seconds()).unwrap_or(i32::MAX).max(1)
+}

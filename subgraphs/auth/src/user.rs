@@ -256,8 +256,7 @@ impl UserFilterInput {
                 let lower = Func::lower(Expr::col((user::Entity, column)));
                 // `%` and `_` in what is sought are not wildcards: `instr`-like search by both databases' LIKE.
                 let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-                Expr::expr(lower)
-                    .like(LikeExpr::new(format!("%{escaped}%")).escape('\\'))
+                Expr::expr(lower).like(LikeExpr::new(format!("%{escaped}%")).escape('\\'))
             };
             let anywhere = sea_orm::Condition::any()
                 .add(contains(user::Column::FirstName))

@@ -20,7 +20,7 @@ use serde_json::json;
 use crate::access_token::AccessTokens;
 use crate::caller::{Caller, SignedIn};
 use crate::entity::Entities;
-use crate::error::{Code, disclose, unauthenticated};
+use crate::error::{Code, bad_user_input, disclose};
 use crate::parts::Parts;
 use crate::service_token::{AllowList, InvalidServiceToken, SERVICE_TOKEN_HEADER};
 use crate::transport::Transport;
@@ -144,15 +144,11 @@ impl<E: Executor> App<E> {
             Ok(user) => caller.user = user,
             Err(error) => return refused(&error),
         }
-        let request = match serde_json::from_slice::<async_graphql::Request>(body) {
-            Ok(request) => request,
-            Err(error) => {
-                return refused(
-                    &Code::BadUserInput.error(format!("not a GraphQL request: {error}")),
-                );
-            }
+        let prepared = match read(body) {
+            Ok(request) => self.subgraph.entities.prepare(request).await,
+            Err(error) => Err(error),
         };
-        let request = match self.subgraph.entities.prepare(request).await {
+        let request = match prepared {
             Ok(request) => request.data(caller),
             Err(error) => return refused(&error),
         };
@@ -171,7 +167,7 @@ impl<E: Executor> App<E> {
         let value = value.to_str().map_err(|_| refused())?;
         let (scheme, token) = value.split_once(' ').ok_or_else(refused)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(unauthenticated());
+            return Err(refused());
         }
         let claims = self.subgraph.access_tokens.verify(token.trim(), self.parts.clock.now()).await;
         claims.map(|claims| Some(claims.into())).map_err(|_| refused())
@@ -191,6 +187,14 @@ impl<E: Executor> App<E> {
         });
         futures::future::join_all(probes).await.into_iter().collect()
     }
+}
+
+/// The request of a body, its document parsed.
+fn read(body: &[u8]) -> Result<async_graphql::Request, async_graphql::Error> {
+    let mut request: async_graphql::Request = serde_json::from_slice(body)
+        .map_err(|error| bad_user_input(format!("not a GraphQL request: {error}")))?;
+    request.parsed_query().map_err(|error| Code::GraphqlParseFailed.error(error.message))?;
+    Ok(request)
 }
 
 /// The first address of `x-forwarded-for`: the client, as the router saw it.

@@ -84,13 +84,18 @@ pub(crate) fn disclose(errors: &mut [ServerError]) {
 }
 
 fn classify(error: &ServerError) -> Code {
+    // async-graphql tells these apart by their texts alone.
+    let of_input = |message: &str| {
+        message.starts_with("Failed to parse ")
+            || message == "Entity not found."
+            || (message.starts_with("Variable ") && message.ends_with(" is not defined."))
+    };
     if error.source.is_some() {
         // `?` on a Rust error keeps it as the source: its text was never meant for clients.
         Code::Internal
     } else if error.path.is_empty() {
         Code::GraphqlValidationFailed
-    } else if error.message.starts_with("Failed to parse ") || error.message == "Entity not found."
-    {
+    } else if of_input(&error.message) {
         Code::BadUserInput
     } else {
         Code::Internal

@@ -63,7 +63,7 @@ pub fn parts(database: Database) -> (Parts, InProcessPeers) {
         clock: Clock::set_to(beginning()),
         random: Random::seeded(7),
         database,
-        keys: ServiceKeys::shared("a secret that only tests know, and all of them")
+        keys: ServiceKeys::shared("a secret that only tests know and all of them")
             .expect("long enough"),
         bus,
         peers: peers.transports(),

@@ -37,20 +37,19 @@ pub(crate) async fn ensure(
     let transaction = database.begin().await?;
     let existing =
         user::Entity::find().filter(user::Column::Email.eq(&email)).one(&transaction).await?;
-    let user = match existing {
-        Some(user) => user,
-        None => {
-            let account = NewAccount {
-                email: email.clone(),
-                password_hash,
-                first_name: "Ada".to_owned(),
-                last_name: "Administrator".to_owned(),
-                phone: None,
-                locale: None,
-                role: Role::Admin,
-            };
-            registration::insert(accounts, &transaction, account).await?
-        }
+    let user = if let Some(user) = existing {
+        user
+    } else {
+        let account = NewAccount {
+            email: email.clone(),
+            password_hash,
+            first_name: "Ada".to_owned(),
+            last_name: "Administrator".to_owned(),
+            phone: None,
+            locale: None,
+            role: Role::Admin,
+        };
+        registration::insert(accounts, &transaction, account).await?
     };
     role::grant(accounts, &transaction, user.id, Role::Admin).await?;
     let mut change = user.into_active_model();

@@ -103,7 +103,9 @@ pub(crate) async fn roles_of(
     for row in rows.all(connection).await? {
         roles.entry(row.user_id).or_default().push(row.role);
     }
-    roles.values_mut().for_each(|roles| roles.sort_unstable());
+    for roles in roles.values_mut() {
+        roles.sort_unstable();
+    }
     Ok(roles)
 }
 

@@ -7,8 +7,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, QueryOrder};
 use service::access_token::{AUDIENCE, ISSUER};
-use service::{AccessClaims, AuthenticationCode, Caller, DateTime, Problem, authenticated};
-use sha2::{Digest, Sha256};
+use service::{AccessClaims, AuthenticationCode, Caller, DateTime, Problem, authenticated, digest};
 use uuid::Uuid;
 
 use crate::accounts::Accounts;
@@ -150,7 +149,7 @@ async fn issue(
     let row = refresh_token::ActiveModel {
         id: Set(id),
         session_id: Set(session.id),
-        token_hash: Set(hash(&secret)),
+        token_hash: Set(digest(&secret)),
         created_at: Set(now),
         expires_at: Set(session.expires_at),
         used_at: Set(None),
@@ -178,11 +177,6 @@ async fn issue(
         refresh_token: secret,
         refresh_token_expires_at: session.expires_at.into(),
     })
-}
-
-/// How a secret is kept. It has 256 bits: no salt, no stretching needed.
-pub(crate) fn hash(secret: &str) -> String {
-    Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[derive(InputObject)]
@@ -308,7 +302,7 @@ async fn by_secret(
     secret: &str,
 ) -> Result<Option<refresh_token::Model>, DbErr> {
     refresh_token::Entity::find()
-        .filter(refresh_token::Column::TokenHash.eq(hash(secret)))
+        .filter(refresh_token::Column::TokenHash.eq(digest(secret)))
         .one(connection)
         .await
 }
@@ -343,10 +337,10 @@ async fn refresh(accounts: &Accounts, secret: &str) -> Result<Result<AuthTokens,
         let message = "this token was used before: all tokens of its session are revoked";
         return Ok(Err(Problem::authentication(AuthenticationCode::TOKEN_REUSED, message)));
     }
-    let mut used = session::ActiveModel::from(session.clone());
-    used.last_used_at = Set(now);
-    used.expires_at = Set((now + IDLE_LIFE).min(session.created_at + WHOLE_LIFE));
-    let session = used.update(&transaction).await?;
+    let mut touched = session::ActiveModel::from(session.clone());
+    touched.last_used_at = Set(now);
+    touched.expires_at = Set((now + IDLE_LIFE).min(session.created_at + WHOLE_LIFE));
+    let session = touched.update(&transaction).await?;
     let tokens = issue(accounts, &transaction, &user, &session, successor).await?;
     transaction.commit().await?;
     Ok(Ok(tokens))

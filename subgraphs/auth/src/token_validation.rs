@@ -10,7 +10,7 @@ use crate::session;
 use crate::table::user;
 use crate::user::User;
 
-/// Contract: TokenValidationResponse.
+/// Contract: `TokenValidationResponse`.
 #[derive(Default, SimpleObject)]
 struct TokenValidation {
     valid: bool,

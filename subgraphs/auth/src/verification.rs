@@ -5,11 +5,10 @@ use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, IntoActiveModel, QueryOrder};
-use service::{AuthenticationCode, Caller, Problem, authenticated};
+use service::{AuthenticationCode, Caller, Problem, authenticated, digest};
 
 use crate::accounts::Accounts;
 use crate::notifier::Message;
-use crate::session::hash;
 use crate::table::user;
 use crate::table::verification::{self, Purpose};
 use crate::throttle::{Attempt, Counted};
@@ -207,7 +206,7 @@ async fn write(
         user_id: Set(user.id),
         purpose: Set(purpose),
         target: Set(target.to_owned()),
-        secret_hash: Set(hash(&secret)),
+        secret_hash: Set(digest(&secret)),
         attempts: Set(0),
         created_at: Set(now),
         expires_at: Set(now + purpose.life()),
@@ -255,7 +254,7 @@ async fn take(
     let invalid =
         || Problem::authentication(AuthenticationCode::TOKEN_INVALID, "ask for a new message");
     let found = verification::Entity::find()
-        .filter(verification::Column::SecretHash.eq(hash(secret)))
+        .filter(verification::Column::SecretHash.eq(digest(secret)))
         .filter(verification::Column::Purpose.eq(purpose))
         .one(transaction)
         .await?;
@@ -292,7 +291,7 @@ async fn verify_email(ctx: &Context<'_>, token: &str) -> Result<Result<User, Pro
     let accounts = Accounts::of(ctx);
     let transaction = accounts.parts.database.begin().await?;
     let (row, user) = match take(accounts, &transaction, Purpose::Email, token).await? {
-        Ok(taken) => taken,
+        Ok(spent) => spent,
         Err(problem) => return Ok(Err(problem)),
     };
     if row.target != user.email {
@@ -355,7 +354,7 @@ async fn verify_phone(ctx: &Context<'_>, input: VerifyPhoneInput) -> Result<Resu
         .one(&transaction)
         .await?;
     let Some(sent) = sent else { return Ok(Err(invalid())) };
-    if sent.secret_hash != hash(input.code.trim()) {
+    if sent.secret_hash != digest(input.code.trim()) {
         let guessed = verification::Entity::update_many()
             .col_expr(
                 verification::Column::Attempts,
@@ -389,7 +388,7 @@ async fn reset_password(accounts: &Accounts, input: ResetPasswordInput) -> Resul
     let transaction = accounts.parts.database.begin().await?;
     let (_, user) = match take(accounts, &transaction, Purpose::PasswordReset, &input.token).await?
     {
-        Ok(taken) => taken,
+        Ok(spent) => spent,
         Err(problem) => return Ok(Some(problem)),
     };
     // Refused before the token is spent: the transaction is dropped.

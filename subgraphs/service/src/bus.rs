@@ -19,7 +19,7 @@ const LIVE_CAPACITY: usize = 1_024;
 const STREAM: &str = "RIDEGRAPH";
 const SUBJECT: &str = "ridegraph.events";
 /// How long JetStream remembers an event's id, to drop a second copy.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// What a consumer does with an event; a failure means: again, later.
@@ -40,7 +40,7 @@ pub struct Bus {
 #[derive(Clone)]
 enum Carrier {
     InProcess(Arc<InProcess>),
-    Nats(jetstream::Context),
+    Nats(Box<jetstream::Context>),
 }
 
 struct InProcess {
@@ -74,7 +74,7 @@ impl Bus {
             name: STREAM.to_owned(),
             subjects: vec![format!("{SUBJECT}.>")],
             duplicate_window: DUPLICATE_WINDOW,
-            max_age: Duration::from_secs(7 * 24 * 3600),
+            max_age: Duration::from_hours(7 * 24),
             ..stream::Config::default()
         };
         context.get_or_create_stream(stream).await.map_err(|error| failed(error.to_string()))?;
@@ -92,7 +92,7 @@ impl Bus {
                 }
             }
         });
-        Ok(Self { carrier: Carrier::Nats(context), live })
+        Ok(Self { carrier: Carrier::Nats(Box::new(context)), live })
     }
 
     /// Lets events through: every consumer is registered. (NATS keeps them for consumers that come later.)
@@ -117,7 +117,7 @@ impl Bus {
                 bus.consumers.write().unwrap_or_else(PoisonError::into_inner).push(consumer);
             }
             Carrier::Nats(context) => {
-                let context = context.clone();
+                let context = context.as_ref().clone();
                 tasks.start(|stop| consumer.run(context, stop));
             }
         }

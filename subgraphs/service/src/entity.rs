@@ -233,7 +233,7 @@ fn entity_fields<'a>(
     for selection in &selections.items {
         match &selection.node {
             Selection::Field(field) if field.node.name.node == "_entities" => {
-                found.push(&field.node)
+                found.push(&field.node);
             }
             Selection::Field(_) => {}
             Selection::InlineFragment(fragment) => {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::digest::digest;
 use crate::problem::{ConflictCode, Problem};
 
 /// The keys that a service has seen: the table `<owner>_idempotency`. Cheap to clone.
@@ -105,5 +105,5 @@ impl Idempotency {
 
 fn hash(input: &impl Serialize) -> String {
     let json = serde_json::to_vec(input).expect("an input is plain data");
-    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+    digest(&json)
 }

@@ -4,6 +4,10 @@ use async_graphql::{Interface, SimpleObject};
 
 /// An expected, client-actionable failure. System failures use the top-level errors array.
 #[derive(Debug, Clone, PartialEq, Eq, Interface)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "each field has a type and a description of its own"
+)]
 #[graphql(
     field(
         name = "code",

@@ -28,7 +28,7 @@ impl Random {
         match &self.0 {
             None => rand::rng().fill_bytes(&mut bytes),
             Some(seeded) => {
-                seeded.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes)
+                seeded.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
             }
         }
         bytes

@@ -64,6 +64,7 @@ pub struct Settings {
 
 /// How services know each other.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_field_names, reason = "the fields name the flags")]
 struct KeySettings {
     /// A secret that all services share, of 32 characters or more; several, separated by commas, while it is
     /// rotated: the first signs. For development: whoever holds it can speak for any service.

@@ -63,7 +63,7 @@ impl Transport {
     pub fn http(base: &Url) -> Self {
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(2))
-            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_idle_timeout(Duration::from_mins(1))
             .build()
             .expect("a client without certificates or proxies of its own builds");
         Self::Http(HttpPeer { base: base.clone(), client })

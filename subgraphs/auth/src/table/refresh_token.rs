@@ -9,7 +9,7 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub session_id: Uuid,
-    /// SHA-256 of the token, in hexadecimal; the token itself is nowhere.
+    /// [`service::digest`] of the token, which itself is nowhere.
     pub token_hash: String,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,

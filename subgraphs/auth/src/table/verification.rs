@@ -12,7 +12,7 @@ pub(crate) struct Model {
     pub purpose: Purpose,
     /// The address or number that it was sent to.
     pub target: String,
-    /// SHA-256 in hexadecimal.
+    /// [`service::digest`] of the secret.
     pub secret_hash: String,
     /// How often it was guessed wrong.
     pub attempts: i32,

@@ -1,5 +1,7 @@
 //! Auth through its real app, on SQLite always and on Postgres where `TEST_DATABASE_URL` is set.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod endpoint;
 mod registration;
 mod role;

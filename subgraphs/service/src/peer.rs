@@ -86,6 +86,8 @@ struct AnswerExtensions {
     code: String,
 }
 
+/// Codes that say nothing about the question: asking again may help.
+const PASSING: [&str; 3] = ["INTERNAL", "UPSTREAM_UNAVAILABLE", "RATE_LIMITED"];
 /// One attempt may take this long.
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// How often an idempotent call is tried.
@@ -163,20 +165,15 @@ impl Peer {
             .expect("a fixed path and printable headers make a request");
         let sent = self.0.transport.send(request, TIMEOUT).await;
         let answer = sent.map_err(|error: TransportError| unavailable(error.to_string()))?;
+        // The peer does not know us: a mistake of configuration, no answer to the question.
         if answer.status() == http::StatusCode::UNAUTHORIZED {
-            let message = "invalid service token".to_owned();
-            return Err(PeerError::Refused { peer, code: "UNAUTHENTICATED".to_owned(), message });
+            return Err(unavailable("it refuses our service token".to_owned()));
         }
         let status = answer.status();
         let answer: Answer<T> = serde_json::from_slice(answer.body())
             .map_err(|error| unavailable(format!("{status}: {error}")))?;
         match (answer.errors.into_iter().next(), answer.data) {
-            (Some(error), _)
-                if matches!(
-                    error.extensions.code.as_str(),
-                    "INTERNAL" | "UPSTREAM_UNAVAILABLE"
-                ) =>
-            {
+            (Some(error), _) if PASSING.contains(&error.extensions.code.as_str()) => {
                 Err(unavailable(error.message))
             }
             (Some(error), _) => Err(PeerError::Refused {

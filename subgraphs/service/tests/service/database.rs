@@ -1,0 +1,53 @@
+//! The database: one that writes, others that read, and clear words where it is not ready.
+
+use migrations::Owner;
+use sea_orm::{ConnectionTrait, DbBackend};
+use service::Database;
+use service::testing::each_database;
+
+#[tokio::test]
+async fn a_missing_table_is_named_with_the_cure() {
+    each_database(async |database| {
+        let missing = database.require_tables(&["User"]).await.unwrap_err();
+        assert_eq!(missing.to_string(), "the database has no table `User`: run `migrate up` first");
+        migrations::up(&database.write, Owner::Auth).await.unwrap();
+        database.require_tables(&["User", "auth_outbox"]).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn readers_of_a_sqlite_file_cannot_write() {
+    each_database(async |database| {
+        let written = database.read.execute_unprepared("CREATE TABLE by_reader (id INTEGER)").await;
+        assert_eq!(written.is_err(), database.backend() == DbBackend::Sqlite);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_dropped_changes_nothing_and_frees_the_writer() {
+    each_database(async |database| {
+        database
+            .write
+            .execute_unprepared("CREATE TABLE thing (id INTEGER PRIMARY KEY)")
+            .await
+            .unwrap();
+        let transaction = database.begin().await.unwrap();
+        transaction.execute_unprepared("INSERT INTO thing VALUES (1)").await.unwrap();
+        drop(transaction);
+        database.write.execute_unprepared("INSERT INTO thing VALUES (1)").await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_named() {
+    let error = Database::connect("sqlite:///no/such/folder/ride.db", None).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot reach the database at sqlite:///no/such/folder/ride.db: "),
+        "{error}"
+    );
+}

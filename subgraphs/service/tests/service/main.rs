@@ -1,0 +1,11 @@
+//! What the services share, on SQLite always and on Postgres where `TEST_DATABASE_URL` is set.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod access_token;
+mod bus;
+mod database;
+mod idempotency;
+mod outbox;
+mod peer;
+mod service_token;

@@ -117,7 +117,7 @@ fn attempt() -> TableCreateStatement {
         .to_owned()
 }
 
-fn indexes() -> [IndexCreateStatement; 5] {
+fn indexes() -> [IndexCreateStatement; 6] {
     let index =
         |name: &str, table: &'static str| Index::create().name(name).table(table).to_owned();
     [
@@ -125,6 +125,7 @@ fn indexes() -> [IndexCreateStatement; 5] {
         index("UserRole_role", "UserRole").col("role").to_owned(),
         index("auth_session_user", "auth_session").col("user_id").to_owned(),
         index("RefreshToken_session_id", "RefreshToken").col("session_id").to_owned(),
+        index("auth_attempt_at", "auth_attempt").col("at").to_owned(),
         index("auth_attempt_subject", "auth_attempt")
             .col("kind")
             .col("subject")

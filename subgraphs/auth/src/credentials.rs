@@ -3,7 +3,7 @@
 use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, IntoActiveModel};
-use service::{AuthenticationCode, Caller, Problem, authenticated};
+use service::{AuthenticationCode, Caller, Problem, authenticated, digest};
 
 use crate::accounts::Accounts;
 use crate::password;
@@ -103,9 +103,11 @@ async fn begin_attempt(
 ) -> Result<Result<Attempt, Problem>, DbErr> {
     let limits = accounts.limits;
     let address = caller.address.map(|address| address.to_string());
+    // Digested: what somebody guesses at may be long, or another's address.
+    let account = digest(account);
     let mut counted = vec![Counted {
         kind: "login:account",
-        subject: account,
+        subject: &account,
         limit: limits.failures_per_account,
     }];
     if let Some(address) = &address {

@@ -8,10 +8,12 @@
 //!    token that is rotated at each use. `token_validation` tells services of a token what its signature cannot.
 //! 4. `user` is the entity, and says who may see what of it; `role` says what each role allows.
 //! 5. `verification` sends one-time secrets through the [`Notifier`].
+//! 6. `housekeeping` deletes what nobody will ask for again.
 
 mod accounts;
 mod administrator;
 mod credentials;
+mod housekeeping;
 mod input;
 mod notifier;
 mod password;
@@ -99,6 +101,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         administrator::ensure(&accounts, administrator).await?;
     }
     let mut tasks = Tasks::new();
+    let swept = Arc::clone(&accounts);
+    tasks.start(|stop| housekeeping::run(swept, stop));
     accounts.outbox.start_relay(parts.database.clone(), parts.bus.clone(), &mut tasks);
 
     let keys = accounts.signing.public().clone();

@@ -131,14 +131,24 @@ pub(crate) async fn grant(
     Ok(inserted == 1)
 }
 
-#[derive(Debug, InputObject, Serialize)]
+/// Takes a role away; says whether the user had it.
+async fn revoke(
+    transaction: &DatabaseTransaction,
+    user_id: Uuid,
+    role: Role,
+) -> Result<bool, DbErr> {
+    let deleted = user_role::Entity::delete_by_id((user_id, role)).exec(transaction).await?;
+    Ok(deleted.rows_affected == 1)
+}
+
+#[derive(InputObject)]
 struct GrantRoleInput {
     user_id: ID,
     role: Role,
     idempotency_key: Option<ID>,
 }
 
-#[derive(Debug, InputObject, Serialize)]
+#[derive(InputObject)]
 struct RevokeRoleInput {
     user_id: ID,
     role: Role,
@@ -170,7 +180,7 @@ impl RoleMutation {
         ctx: &Context<'_>,
         input: GrantRoleInput,
     ) -> Option<Result<GrantRolePayload>> {
-        let change = Change { operation: "grantRole", user_id: &input.user_id, role: input.role };
+        let change = Change { kind: Kind::Grant, user_id: &input.user_id, role: input.role };
         let outcome = change.make(ctx, input.idempotency_key.as_ref()).await;
         Some(outcome.map(|outcome| {
             let (user, problems) =
@@ -186,7 +196,7 @@ impl RoleMutation {
         ctx: &Context<'_>,
         input: RevokeRoleInput,
     ) -> Option<Result<RevokeRolePayload>> {
-        let change = Change { operation: "revokeRole", user_id: &input.user_id, role: input.role };
+        let change = Change { kind: Kind::Revoke, user_id: &input.user_id, role: input.role };
         let outcome = change.make(ctx, input.idempotency_key.as_ref()).await;
         Some(outcome.map(|outcome| {
             let (user, problems) =
@@ -198,9 +208,31 @@ impl RoleMutation {
 
 /// A role to be granted or revoked.
 struct Change<'a> {
-    operation: &'static str,
+    kind: Kind,
     user_id: &'a ID,
     role: Role,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Grant,
+    Revoke,
+}
+
+impl Kind {
+    fn operation(self) -> &'static str {
+        match self {
+            Self::Grant => "grantRole",
+            Self::Revoke => "revokeRole",
+        }
+    }
+
+    fn event(self) -> &'static str {
+        match self {
+            Self::Grant => "user.role_granted",
+            Self::Revoke => "user.role_revoked",
+        }
+    }
 }
 
 impl Change<'_> {
@@ -215,7 +247,7 @@ impl Change<'_> {
         let transaction = accounts.parts.database.begin().await?;
         if let Some(key) = key {
             let label = caller.label();
-            let request = RequestKey { caller: &label, operation: self.operation, key };
+            let request = RequestKey { caller: &label, operation: self.kind.operation(), key };
             let input = json!({ "userId": user.id, "role": self.role });
             match accounts.idempotency.claim(&transaction, request, &input, user.id).await? {
                 Claim::New => {}
@@ -223,30 +255,17 @@ impl Change<'_> {
                 Claim::Reused => return Ok(Err(Claim::reused())),
             }
         }
-        let event = self.apply(accounts, &transaction, user.id).await?;
-        if let Some(kind) = event {
+        let changed = match self.kind {
+            Kind::Grant => grant(accounts, &transaction, user.id, self.role).await?,
+            Kind::Revoke => revoke(&transaction, user.id, self.role).await?,
+        };
+        if changed {
+            let kind = self.kind.event();
             let payload = json!({ "userId": user.id, "role": self.role });
             let event = NewEvent { kind, aggregate: "user", aggregate_id: user.id, payload };
             accounts.outbox.record(&transaction, event).await?;
         }
         accounts.outbox.commit(transaction).await?;
         Ok(Ok(User::seen(user)))
-    }
-
-    /// Changes the row; the event's kind where something changed.
-    async fn apply(
-        &self,
-        accounts: &Accounts,
-        transaction: &DatabaseTransaction,
-        user_id: Uuid,
-    ) -> Result<Option<&'static str>, DbErr> {
-        if self.operation == "grantRole" {
-            return Ok(grant(accounts, transaction, user_id, self.role)
-                .await?
-                .then_some("user.role_granted"));
-        }
-        let deleted =
-            user_role::Entity::delete_by_id((user_id, self.role)).exec(transaction).await?;
-        Ok((deleted.rows_affected == 1).then_some("user.role_revoked"))
     }
 }

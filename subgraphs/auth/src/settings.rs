@@ -92,6 +92,19 @@ pub struct Limits {
     pub messages_per_target: Limit,
 }
 
+impl Limits {
+    /// The longest window: attempts older than that count nowhere.
+    pub(crate) fn longest_minutes(&self) -> i64 {
+        let windows = [
+            self.failures_per_account,
+            self.failures_per_address,
+            self.registrations_per_address,
+            self.messages_per_target,
+        ];
+        windows.map(|limit| limit.minutes).into_iter().fold(0, i64::max)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -100,5 +113,17 @@ impl Default for Limits {
             registrations_per_address: Limit { most: 20, minutes: 60 },
             messages_per_target: Limit { most: 5, minutes: 60 },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Settings::command().debug_assert();
     }
 }

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Object, Result, SimpleObject};
 use sea_orm::EntityTrait;
-use service::error::forbidden;
+use service::error::Code;
 use service::{AccessTokens, Caller, DateTime};
 
 use crate::accounts::Accounts;
@@ -31,7 +31,7 @@ impl TokenQuery {
     async fn token_validation(&self, ctx: &Context<'_>, token: String) -> Result<TokenValidation> {
         let caller = Caller::of(ctx);
         if caller.service == "router" || caller.user.is_some() {
-            return Err(forbidden("of a service"));
+            return Err(Code::Forbidden.error("only services may ask about tokens"));
         }
         let accounts = Accounts::of(ctx);
         let verifier = AccessTokens::from_keys(accounts.signing.public().clone());

@@ -177,7 +177,7 @@ pub(crate) struct UserQuery;
 impl UserQuery {
     /// The signed-in user; null when the request is anonymous.
     async fn me(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        by_id(ctx, Caller::of(ctx).user_id()?).await.transpose()
+        alone(ctx, Caller::of(ctx).user_id()?).await.transpose()
     }
 
     /// Contract: GET /api/users/{id}. Own account, or scope read:users, or a service token with read:users.
@@ -191,7 +191,7 @@ impl UserQuery {
         if !caller.is_user_or_has_scope(id, "read:users") {
             return None;
         }
-        by_id(ctx, id).await.transpose()
+        alone(ctx, id).await.transpose()
     }
 
     /// Back-office directory.
@@ -218,6 +218,15 @@ impl UserQuery {
 
 async fn by_id(ctx: &Context<'_>, id: Uuid) -> Result<Option<User>> {
     Ok(Batch::<UserById>::of(ctx).one(id).await?.map(User::seen))
+}
+
+/// The same for a single user: at once, as nobody else's key is to be waited for.
+async fn alone(ctx: &Context<'_>, id: Uuid) -> Result<Option<User>> {
+    Batch::<UserById>::of(ctx).prefetch(&[id]).await?;
+    if ctx.look_ahead().field("roles").exists() {
+        Batch::<RolesByUser>::of(ctx).prefetch(&[id]).await?;
+    }
+    by_id(ctx, id).await
 }
 
 async fn directory(

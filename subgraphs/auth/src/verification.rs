@@ -224,7 +224,8 @@ async fn send_to_account(
 ) -> Result<Option<Problem>> {
     let email = email.trim().to_lowercase();
     let limit = accounts.limits.messages_per_target;
-    let counted = Counted { kind: "message:email", subject: &email, limit };
+    let subject = digest(&email);
+    let counted = Counted { kind: "message:email", subject: &subject, limit };
     if let Err(problem) = Attempt::begin(accounts, &[counted]).await? {
         return Ok(Some(problem));
     }

@@ -133,7 +133,8 @@ fn parse(url: &str, schema: Option<&str>) -> Result<(String, String, Option<Stri
     if !rest.is_empty() {
         parsed.query_pairs_mut().extend_pairs(rest);
     }
-    let place = format!("{}{}", parsed.host_str().unwrap_or("localhost"), parsed.path());
+    let host = parsed.host_str().unwrap_or("localhost");
+    let place = format!("{host}:{}{}", parsed.port().unwrap_or(5432), parsed.path());
     Ok((parsed.into(), place, named.or_else(|| schema.map(str::to_owned))))
 }
 
@@ -196,7 +197,7 @@ mod tests {
         let (url, place, schema) =
             parse("postgres://me:secret@db/rides?schema=logistics&sslmode=disable", None).unwrap();
         assert_eq!(url, "postgres://me:secret@db/rides?sslmode=disable");
-        assert_eq!(place, "db/rides");
+        assert_eq!(place, "db:5432/rides");
         assert_eq!(schema.as_deref(), Some("logistics"));
     }
 

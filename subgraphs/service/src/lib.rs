@@ -4,14 +4,14 @@
 //!
 //! 1. [`settings`] reads flags and environment, and [`Settings::connect`] builds the [`Parts`]: [`Clock`], [`Random`],
 //!    [`Database`], [`ServiceKeys`], [`Bus`], the ways to the peers, and the metrics handle ([`telemetry`]).
-//! 2. The service builds its schema with [`schema`] and becomes a [`Subgraph`], which [`app`] turns into routes.
+//! 2. The service builds its schema with [`schema`] and becomes a [`Subgraph`], which [`app()`] turns into routes.
 //! 3. A request arrives with a service token ([`service_token`]) and perhaps a user's ([`access_token`]); together they
 //!    are the [`Caller`], whom resolvers ask ([`Caller::require_scope`]). Keys of entities are loaded up front ([`entity`]).
 //! 4. Resolvers answer with [`Problem`]s, [`connection`]s and the [`scalar`]s; top-level errors are made in [`error`].
 //! 5. A change writes its [`event`] into the [`outbox`] and its [`idempotency`] key in the same transaction; the relay
 //!    brings the event to the [`bus`], and consumers apply it once through their [`inbox`].
 //! 6. Other services are asked through a [`Peer`], over a [`transport`].
-//! 7. [`serve`] ends it all when asked: the requests first, then the [`Tasks`].
+//! 7. [`serve()`] ends it all when asked: the requests first, then the [`Tasks`].
 
 pub mod access_token;
 pub mod app;

@@ -19,6 +19,7 @@ use crate::transport::Transport;
 
 /// What a service must know to start. Flattened into the settings of each binary.
 #[derive(Debug, Clone, Args)]
+#[group(id = "service")]
 pub struct Settings {
     /// Where to listen.
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:4001")]

@@ -1,5 +1,7 @@
 //! Logs and metrics of the process, and its TLS provider: installed once, by `main`.
 
+use std::io::IsTerminal;
+
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -22,7 +24,10 @@ const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 pub fn install_logs(filter: &str, format: LogFormat) -> Result<(), StartError> {
     let invalid = |reason: String| StartError::Setting { setting: "RUST_LOG", reason };
     let filter = EnvFilter::try_new(filter).map_err(|error| invalid(error.to_string()))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let installed = match format {
         LogFormat::Text => logs.try_init(),
         LogFormat::Json => logs.json().try_init(),

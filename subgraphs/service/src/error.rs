@@ -87,6 +87,7 @@ fn classify(error: &ServerError) -> Code {
     // async-graphql tells these apart by their texts alone.
     let of_input = |message: &str| {
         message.starts_with("Failed to parse ")
+            || message.starts_with("Expected input type ")
             || message == "Entity not found."
             || (message.starts_with("Variable ") && message.ends_with(" is not defined."))
     };

@@ -84,6 +84,9 @@ pub fn sdl() -> String {
 /// Starts auth on a database whose tables are there.
 pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> {
     parts.database.require_tables(&TABLES).await?;
+    if matches!(config.notifier, Notifier::Log) {
+        tracing::warn!("messages to users go to the log, secrets included: for development only");
+    }
     let passwords = Passwords::new(config.password_cost).map_err(|error| StartError::Setting {
         setting: "password cost",
         reason: error.to_string(),

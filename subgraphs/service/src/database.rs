@@ -18,6 +18,10 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 /// Connections that read a SQLite file.
 const SQLITE_READERS: u32 = 4;
 
+/// The schemas of the search path in which a table of this name stands; views for old clients do not count.
+const POSTGRES_PLACES: &str = "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+     WHERE c.relname = $1 AND c.relkind IN ('r', 'p') AND n.nspname = ANY (current_schemas(false))";
+
 /// Two ways into one database. On Postgres both are the same pool; on SQLite `write` is the one connection that
 /// writes, and `read` the connections beside it.
 ///
@@ -68,23 +72,23 @@ impl Database {
         self.read.ping().await
     }
 
-    /// Fails, naming the first, where one of `tables` is missing.
+    /// Fails, naming the first, where one of `tables` is missing, or stands in two schemas that are searched: then
+    /// nobody can say which one has the rows.
     pub async fn require_tables(&self, tables: &[&str]) -> Result<(), StartError> {
+        let places = match self.backend() {
+            DbBackend::Sqlite => {
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1"
+            }
+            _ => POSTGRES_PLACES,
+        };
         for table in tables {
-            let statement = match self.backend() {
-                DbBackend::Sqlite => Statement::from_sql_and_values(
-                    DbBackend::Sqlite,
-                    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1",
-                    [(*table).into()],
-                ),
-                backend => Statement::from_sql_and_values(
-                    backend,
-                    "SELECT 1 WHERE to_regclass(quote_ident($1)) IS NOT NULL",
-                    [(*table).into()],
-                ),
-            };
-            if self.read.query_one_raw(statement).await?.is_none() {
-                return Err(StartError::MissingTable { table: (*table).to_owned() });
+            let place = Statement::from_sql_and_values(self.backend(), places, [(*table).into()]);
+            let found = self.read.query_all_raw(place).await?;
+            let table = (*table).to_owned();
+            match found.len() {
+                0 => return Err(StartError::MissingTable { table }),
+                1 => {}
+                _ => return Err(StartError::AmbiguousTable { table }),
             }
         }
         Ok(())

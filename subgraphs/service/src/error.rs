@@ -128,6 +128,14 @@ pub enum StartError {
         /// The first table that is missing.
         table: String,
     },
+    /// A table stands in two places.
+    #[error(
+        "the table `{table}` stands in two schemas of the search path: finish or undo `migrate split`"
+    )]
+    AmbiguousTable {
+        /// The first such table.
+        table: String,
+    },
     /// The database is behind a pooler that breaks prepared statements.
     #[error(
         "the database is behind a transaction-mode pooler, which breaks named prepared statements: \

@@ -1,7 +1,7 @@
 //! The database: one that writes, others that read, and clear words where it is not ready.
 
 use migrations::Owner;
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use service::Database;
 use service::testing::each_database;
 
@@ -12,6 +12,31 @@ async fn a_missing_table_is_named_with_the_cure() {
         assert_eq!(missing.to_string(), "the database has no table `User`: run `migrate up` first");
         migrations::up(&database.write, Owner::Auth).await.unwrap();
         database.require_tables(&["User", "auth_outbox"]).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "tests have no command line")]
+async fn a_table_in_two_schemas_is_refused() {
+    each_database(async |database| {
+        if database.backend() != DbBackend::Postgres {
+            return;
+        }
+        migrations::up(&database.write, Owner::Auth).await.unwrap();
+        let row = Statement::from_string(DbBackend::Postgres, "SELECT current_database() AS name");
+        let row = database.read.query_one_raw(row).await.unwrap().unwrap();
+        let mut url = url::Url::parse(&std::env::var("TEST_DATABASE_URL").unwrap()).unwrap();
+        url.set_path(&row.try_get::<String>("", "name").unwrap());
+        url.set_query(Some("options=-c search_path=identity,public"));
+
+        database.write.execute_unprepared("CREATE SCHEMA identity").await.unwrap();
+        let both = Database::connect(url.as_str(), None).await.unwrap();
+        both.require_tables(&["User"]).await.unwrap();
+        both.write.execute_unprepared("CREATE TABLE identity.\"User\" (id INTEGER)").await.unwrap();
+        let refused = both.require_tables(&["User"]).await.unwrap_err();
+        let message = "the table `User` stands in two schemas of the search path: finish or undo `migrate split`";
+        assert_eq!(refused.to_string(), message);
     })
     .await;
 }

@@ -1,5 +1,22 @@
 //! The supergraph: what the router knows of its subgraphs.
+//!
+//! 1. [`Supergraph::parse`] reads standard supergraph SDL (join v0.2 to v0.5), ours or another composition's.
+//! 2. What the join directives say stands in [`CompositeType`] and [`Field`]: for each subgraph the keys, and whether it
+//!    resolves a field, requires or provides others, or only knows it.
+//! 3. [`Supergraph::api_schema`] is what clients may query: no join, nothing `@inaccessible`.
+//!
+//! Pure: no runtime, clock, environment or I/O; the same text gives the same supergraph.
 
-/// The place of a subgraph in `Supergraph::subgraphs`, in the order of their names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SubgraphId(pub u16);
+mod api_schema;
+mod error;
+mod field_set;
+mod join;
+mod spec;
+mod subgraph;
+mod types;
+
+pub use error::SupergraphError;
+pub use field_set::{FieldSet, FieldSetError, FieldSetField, FieldSetSelection, arguments_text};
+pub use spec::{FEDERATION_SPEC, JOIN_SPEC, LINK_SPEC, LinkUrl};
+pub use subgraph::{Subgraph, SubgraphId, SubgraphName, SubgraphSet};
+pub use types::{CompositeType, Field, FieldPresence, Key, Supergraph, TypeKind, TypePresence};

@@ -1,1 +1,74 @@
 //! Composes subgraph schemas into a supergraph.
+//!
+//! 1. `Subgraph::parse` reads each SDL, resolves its `@link`s (Federation 1 needs none) and checks it as GraphQL.
+//! 2. `validation::validate` checks what federation asks of one subgraph by itself.
+//! 3. `merge::merge` merges type by type, and prints standard supergraph SDL.
+//! 4. `satisfiability::check` walks the result: every field that clients see must be reachable, however they got there.
+//!
+//! All errors of a step are reported at once; a later step needs the earlier ones' success.
+//!
+//! Pure: equal input gives equal bytes, in whatever order the subgraphs come.
+
+mod error;
+mod link;
+mod merge;
+mod satisfiability;
+mod subgraph;
+mod validation;
+
+pub use error::{CompositionError, CompositionErrors, Hint, SubgraphLocation};
+
+use crate::subgraph::Subgraph;
+
+/// A subgraph as its owners publish it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubgraphSource {
+    /// The name, unique in the supergraph.
+    pub name: String,
+    /// Where the router reaches it.
+    pub url: String,
+    /// Its schema, with or without the federation's own definitions.
+    pub sdl: String,
+}
+
+/// A supergraph, and what its authors should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composition {
+    /// Standard supergraph SDL.
+    pub supergraph_sdl: String,
+    /// What is legal but odd; ordered.
+    pub hints: Vec<Hint>,
+}
+
+/// Composes the subgraphs, or says everything that stands in the way.
+pub fn compose(sources: &[SubgraphSource]) -> Result<Composition, CompositionErrors> {
+    let subgraphs = parse(sources)?;
+    fail_if_any(validation::validate(&subgraphs))?;
+    let supergraph_sdl = merge::merge(&subgraphs).map_err(sorted)?;
+    fail_if_any(satisfiability::check(&supergraph_sdl))?;
+    Ok(Composition { supergraph_sdl, hints: Vec::new() })
+}
+
+fn parse(sources: &[SubgraphSource]) -> Result<Vec<Subgraph>, CompositionErrors> {
+    let mut ordered: Vec<&SubgraphSource> = sources.iter().collect();
+    ordered.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut errors = Vec::new();
+    let mut subgraphs = Vec::new();
+    for source in ordered {
+        match Subgraph::parse(source) {
+            Ok(subgraph) => subgraphs.push(subgraph),
+            Err(more) => errors.extend(more),
+        }
+    }
+    fail_if_any(errors).map(|()| subgraphs)
+}
+
+fn fail_if_any(errors: Vec<CompositionError>) -> Result<(), CompositionErrors> {
+    if errors.is_empty() { Ok(()) } else { Err(sorted(errors)) }
+}
+
+fn sorted(mut errors: Vec<CompositionError>) -> CompositionErrors {
+    errors.sort();
+    errors.dedup();
+    CompositionErrors(errors)
+}

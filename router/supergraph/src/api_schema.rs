@@ -57,7 +57,7 @@ impl Features {
                 .unwrap_or_default();
             for import in imports {
                 let fields = import.as_object().unwrap_or_default();
-                let named =
+                let entry =
                     |key| fields.iter().find(|(name, _)| name == key).and_then(|(_, v)| v.as_str());
                 let name = import.as_str().or_else(|| entry("as")).or_else(|| entry("name"));
                 names.extend(name.map(|n| n.trim_start_matches('@').to_owned()));

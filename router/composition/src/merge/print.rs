@@ -1,0 +1,190 @@
+//! Prints the frame of a supergraph: the links, the join specification's definitions, and the root types.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use apollo_compiler::Name;
+
+use super::{Definitions, Merge};
+use crate::subgraph::Subgraph;
+
+const DEFINITIONS: &str = r#"directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
+
+directive @join__graph(name: String!, url: String!) on ENUM_VALUE
+
+directive @join__type(graph: join__Graph!, key: join__FieldSet, extension: Boolean! = false, resolvable: Boolean! = true, isInterfaceObject: Boolean! = false) repeatable on OBJECT | INTERFACE | UNION | ENUM | INPUT_OBJECT | SCALAR
+
+directive @join__field(graph: join__Graph, requires: join__FieldSet, provides: join__FieldSet, type: String, external: Boolean, override: String, usedOverridden: Boolean) repeatable on FIELD_DEFINITION | INPUT_FIELD_DEFINITION
+
+directive @join__implements(graph: join__Graph!, interface: String!) repeatable on OBJECT | INTERFACE
+
+directive @join__unionMember(graph: join__Graph!, member: String!) repeatable on UNION
+
+directive @join__enumValue(graph: join__Graph!) repeatable on ENUM_VALUE
+
+scalar join__FieldSet
+
+scalar link__Import
+
+"#;
+
+const PURPOSE: &str = r#"enum link__Purpose
+{
+  "`SECURITY` features provide metadata necessary to securely resolve fields."
+  SECURITY
+  "`EXECUTION` features provide metadata necessary for operation execution."
+  EXECUTION
+}
+
+"#;
+
+/// A feature that elements may use: its version, its purpose, and its definitions.
+fn feature(name: &str) -> (&'static str, &'static str, &'static str) {
+    match name {
+        "inaccessible" => (
+            "v0.2",
+            ", for: SECURITY",
+            "directive @inaccessible on FIELD_DEFINITION | OBJECT | INTERFACE | UNION | ARGUMENT_DEFINITION | SCALAR | ENUM | ENUM_VALUE | INPUT_OBJECT | INPUT_FIELD_DEFINITION\n\n",
+        ),
+        "authenticated" => (
+            "v0.1",
+            ", for: SECURITY",
+            "directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM\n\n",
+        ),
+        "requiresScopes" => (
+            "v0.1",
+            ", for: SECURITY",
+            "directive @requiresScopes(scopes: [[requiresScopes__Scope!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM\n\nscalar requiresScopes__Scope\n\n",
+        ),
+        "policy" => (
+            "v0.1",
+            ", for: SECURITY",
+            "directive @policy(policies: [[policy__Policy!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM\n\nscalar policy__Policy\n\n",
+        ),
+        "cost" => (
+            "v0.1",
+            "",
+            "directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR\n\n",
+        ),
+        _ => (
+            "v0.3",
+            "",
+            "directive @tag(name: String!) repeatable on FIELD_DEFINITION | INTERFACE | OBJECT | UNION | ARGUMENT_DEFINITION | SCALAR | ENUM | ENUM_VALUE | INPUT_OBJECT | INPUT_FIELD_DEFINITION | SCHEMA\n\n",
+        ),
+    }
+}
+
+/// The whole supergraph around its merged types.
+pub(super) fn supergraph(
+    merge: &Merge<'_>,
+    types: &BTreeMap<Name, Definitions<'_>>,
+    body: &str,
+) -> String {
+    let mut out = String::from(
+        "schema\n  @link(url: \"https://specs.apollo.dev/link/v1.0\")\n  @link(url: \"https://specs.apollo.dev/join/v0.3\", for: EXECUTION)\n",
+    );
+    for name in &merge.features {
+        let (version, purpose, _) = feature(name);
+        let _ =
+            writeln!(out, "  @link(url: \"https://specs.apollo.dev/{name}/{version}\"{purpose})");
+    }
+    out.push_str("{\n");
+    for (field, root) in
+        [("query", "Query"), ("mutation", "Mutation"), ("subscription", "Subscription")]
+    {
+        let is_root = |subgraph: &Subgraph| subgraph.is_root(root);
+        if types.contains_key(root) && merge.subgraphs.iter().any(is_root) {
+            let _ = writeln!(out, "  {field}: {root}");
+        }
+    }
+    out.push_str("}\n\n");
+    out.push_str(DEFINITIONS);
+    for name in &merge.features {
+        out.push_str(feature(name).2);
+    }
+    out.push_str(&executable_directives(merge.subgraphs));
+    out.push_str("enum join__Graph\n{\n");
+    for (subgraph, graph) in merge.subgraphs.iter().zip(&merge.graphs) {
+        let _ = writeln!(
+            out,
+            "  {graph} @join__graph(name: {:?}, url: {:?})",
+            subgraph.name, subgraph.url
+        );
+    }
+    out.push_str("}\n\n");
+    out.push_str(PURPOSE);
+    out.push_str(body.trim_end());
+    out.push('\n');
+    out
+}
+
+/// Directives of operations that every subgraph defines alike.
+fn executable_directives(subgraphs: &[Subgraph]) -> String {
+    let Some((first, rest)) = subgraphs.split_first() else { return String::new() };
+    let mut definitions: Vec<String> = Vec::new();
+    for (name, definition) in &first.schema.directive_definitions {
+        let executable = definition.locations.iter().any(|location| {
+            matches!(
+                location.name(),
+                "QUERY"
+                    | "MUTATION"
+                    | "SUBSCRIPTION"
+                    | "FIELD"
+                    | "FRAGMENT_DEFINITION"
+                    | "FRAGMENT_SPREAD"
+                    | "INLINE_FRAGMENT"
+            )
+        });
+        let text = definition.to_string();
+        let shared = rest.iter().all(|subgraph| {
+            subgraph
+                .schema
+                .directive_definitions
+                .get(name)
+                .is_some_and(|other| other.to_string() == text)
+        });
+        if executable && shared && !definition.is_built_in() {
+            definitions.push(format!("{}\n\n", text.trim_end()));
+        }
+    }
+    definitions.sort();
+    definitions.concat()
+}
+
+/// The values of `enum join__Graph`: upper case, only letters, digits and `_`, unique.
+pub(super) fn graph_names(subgraphs: &[Subgraph]) -> Vec<String> {
+    let wanted: Vec<String> = subgraphs.iter().map(|subgraph| graph_name(&subgraph.name)).collect();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    wanted
+        .iter()
+        .map(|name| {
+            let twins = wanted.iter().filter(|other| *other == name).count();
+            let free =
+                (1..).map(|n| format!("{name}_{n}")).find(|numbered| !taken.contains(numbered));
+            let chosen = if twins == 1 {
+                name.clone()
+            } else {
+                free.expect("there are more numbers than names")
+            };
+            taken.insert(chosen.clone());
+            chosen
+        })
+        .collect()
+}
+
+fn graph_name(name: &str) -> String {
+    let mut graph: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+        .collect();
+    if graph.starts_with(|c: char| c.is_ascii_digit()) {
+        graph.insert(0, '_');
+    }
+    let numbered = graph
+        .rsplit_once('_')
+        .is_some_and(|(_, tail)| !tail.is_empty() && tail.bytes().all(|b| b.is_ascii_digit()));
+    if numbered {
+        graph.push('_');
+    }
+    graph
+}

@@ -1,18 +1,186 @@
-//! Checks that every field which clients see can be reached, however they got to its type.
+//! Whether clients can reach every field by every path; where they cannot, the shortest operation that shows it.
+//!
+//! A state is an object type and the positions at which the router may stand when it holds such an object: a subgraph,
+//! and what was provided there. A field is reachable where one of these positions, or one that a key leads to, resolves
+//! it. States are walked breadth first, so that the first operation to fail is the shortest; a state that can do at
+//! least what an earlier one of its type could is not walked again.
 
-use crate::error::CompositionError;
+mod operation;
+mod reach;
+mod reason;
 
-/// What cannot be reached.
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::rc::Rc;
+
+use apollo_compiler::Name;
+use supergraph::{Supergraph, SupergraphError};
+
+use crate::error::{CompositionError, SubgraphLocation};
+use operation::Step;
+use reach::{Position, Reach, Reached};
+
+/// How many states are walked before the answer is that there are too many.
+const STATE_LIMIT: usize = 1_000_000;
+
+/// Checks that every field that clients see is reachable from every place where its type stands.
 pub(crate) fn check(supergraph_sdl: &str) -> Vec<CompositionError> {
-    let invalid = |message: String| {
-        vec![CompositionError {
-            code: "INVALID_FEDERATION_SUPERGRAPH",
-            message,
-            locations: Vec::new(),
-        }]
+    match Supergraph::parse(supergraph_sdl) {
+        Ok(supergraph) => Walk::new(&supergraph).errors(),
+        Err(error) => vec![invalid(&error)],
+    }
+}
+
+fn invalid(error: &SupergraphError) -> CompositionError {
+    let message = format!("the subgraphs merge to a schema that is not valid: {error}");
+    CompositionError { code: "INVALID_FEDERATION_SUPERGRAPH", message, locations: Vec::new() }
+}
+
+/// Where the router may stand with an object of one type, and the operation that leads there.
+struct State {
+    object: Name,
+    positions: BTreeSet<Position>,
+    last_step: Option<Rc<Step>>,
+}
+
+struct Walk<'a> {
+    supergraph: &'a Supergraph,
+    reach: Reach<'a>,
+    queue: VecDeque<State>,
+    /// The positions that were walked already, by object type.
+    walked: HashMap<Name, Vec<BTreeSet<Position>>>,
+    /// The fields that an error was reported for.
+    reported: HashSet<(Name, Name)>,
+    errors: Vec<CompositionError>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(supergraph: &'a Supergraph) -> Self {
+        Self {
+            supergraph,
+            reach: Reach::new(supergraph),
+            queue: VecDeque::new(),
+            walked: HashMap::new(),
+            reported: HashSet::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    fn errors(mut self) -> Vec<CompositionError> {
+        for (_, root) in self.supergraph.api_schema().schema_definition.iter_root_operations() {
+            self.arrive(root.name.clone(), &BTreeSet::new(), None);
+        }
+        let mut count = 0;
+        while let Some(state) = self.queue.pop_front() {
+            count += 1;
+            if count > STATE_LIMIT {
+                self.errors.push(too_many());
+                break;
+            }
+            self.leave(&state);
+        }
+        self.errors
+    }
+
+    /// Queues a state, unless one that could do no more was queued before.
+    fn arrive(
+        &mut self,
+        object: Name,
+        positions: &BTreeSet<Position>,
+        last_step: Option<Rc<Step>>,
+    ) {
+        let positions = self.reach.closure(&object, positions);
+        let walked = self.walked.entry(object.clone()).or_default();
+        if walked.iter().any(|earlier| does_no_more(earlier, &positions)) {
+            return;
+        }
+        walked.push(positions.clone());
+        self.queue.push_back(State { object, positions, last_step });
+    }
+
+    /// Follows every field of a state's type.
+    fn leave(&mut self, state: &State) {
+        let api_schema = self.supergraph.api_schema();
+        let Some(object) = api_schema.get_object(&state.object) else { return };
+        for field in object.fields.values() {
+            match self.reach.field(&state.object, &state.positions, &field.name) {
+                None => self.report(state, &field.name),
+                Some(Reached::Leaf) => {}
+                Some(Reached::Objects(objects)) => {
+                    let is_abstract = api_schema.get_object(field.ty.inner_named_type()).is_none();
+                    for (runtime_type, positions) in objects {
+                        if api_schema.get_object(&runtime_type).is_none() {
+                            continue;
+                        }
+                        let step = Step {
+                            before: state.last_step.clone(),
+                            parent: state.object.clone(),
+                            field: field.name.clone(),
+                            type_condition: is_abstract.then(|| runtime_type.clone()),
+                        };
+                        self.arrive(runtime_type, &positions, Some(Rc::new(step)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn report(&mut self, state: &State, field: &Name) {
+        if !self.reported.insert((state.object.clone(), field.clone())) {
+            return;
+        }
+        let step = Step {
+            before: state.last_step.clone(),
+            parent: state.object.clone(),
+            field: field.clone(),
+            type_condition: None,
+        };
+        let operation = operation::text(self.supergraph.api_schema(), &step);
+        let reasons = reason::reasons(
+            self.supergraph,
+            &mut self.reach,
+            &state.object,
+            &state.positions,
+            field,
+        );
+        let sentences: Vec<&str> = reasons.iter().map(|(_, sentence)| sentence.as_str()).collect();
+        let locations = reasons
+            .iter()
+            .map(|(subgraph, _)| SubgraphLocation {
+                subgraph: self.supergraph.subgraph(*subgraph).name.0.clone(),
+                line_column: None,
+            })
+            .collect();
+        self.errors.push(CompositionError {
+            code: "SATISFIABILITY_ERROR",
+            message: format!(
+                "field `{}.{field}` cannot be reached by `{operation}`: {}",
+                state.object,
+                sentences.join("; ")
+            ),
+            locations,
+        });
+    }
+}
+
+/// Whether whatever can be done from `earlier` can be done from `later` as well.
+fn does_no_more(earlier: &BTreeSet<Position>, later: &BTreeSet<Position>) -> bool {
+    let covered = |position: &Position| {
+        later.contains(position)
+            || (position.provided.is_empty()
+                && later
+                    .iter()
+                    .any(|other| other.subgraph == position.subgraph && other.ty == position.ty))
     };
-    match supergraph::Supergraph::parse(supergraph_sdl) {
-        Ok(_) => Vec::new(),
-        Err(error) => invalid(error.to_string()),
+    earlier.iter().all(covered)
+}
+
+fn too_many() -> CompositionError {
+    CompositionError {
+        code: "MAX_VALIDATION_SUBGRAPH_PATHS_EXCEEDED",
+        message: format!(
+            "the supergraph is too entangled to prove that every field can be reached: more than {STATE_LIMIT} \
+             combinations of type and subgraphs"
+        ),
+        locations: Vec::new(),
     }
 }

@@ -1,0 +1,99 @@
+//! Says, subgraph by subgraph, why a field cannot be reached.
+
+use std::collections::BTreeSet;
+
+use apollo_compiler::Name;
+use supergraph::{SubgraphId, Supergraph};
+
+use super::reach::{Position, Reach, entries, may_name};
+
+/// For each subgraph that knows the field or stands on the way, why it does not help.
+pub(super) fn reasons(
+    supergraph: &Supergraph,
+    reach: &mut Reach<'_>,
+    object: &Name,
+    positions: &BTreeSet<Position>,
+    field: &Name,
+) -> Vec<(SubgraphId, String)> {
+    let mut reasons = Vec::new();
+    for subgraph in supergraph.subgraph_ids() {
+        let name = &supergraph.subgraph(subgraph).name;
+        let here = positions.iter().find(|position| position.subgraph == subgraph);
+        let reason = match here {
+            Some(position) => Some(why_not_here(supergraph, reach, object, position, field)),
+            None => why_not_there(supergraph, reach, object, positions, subgraph, field),
+        };
+        reasons.extend(reason.map(|reason| (subgraph, format!("`{name}` {reason}"))));
+    }
+    reasons
+}
+
+/// Why a subgraph that has the object in hand does not resolve the field.
+fn why_not_here(
+    supergraph: &Supergraph,
+    reach: &mut Reach<'_>,
+    object: &Name,
+    position: &Position,
+    field: &Name,
+) -> String {
+    let Some(presence) = supergraph.field_presence(&position.ty, field, position.subgraph) else {
+        return "does not have it".to_owned();
+    };
+    match &presence.requires {
+        _ if presence.used_overridden => "has given it away by `@override`".to_owned(),
+        _ if presence.external => "knows it only as `@external`".to_owned(),
+        Some(requires) if !reach.meets(object, position, field, requires) => {
+            format!(
+                "requires `{requires}` for it, which cannot be fetched and brought back from there"
+            )
+        }
+        _ => "has it".to_owned(),
+    }
+}
+
+/// Why a subgraph that resolves the field cannot be reached; `None` if it does not resolve it either.
+fn why_not_there(
+    supergraph: &Supergraph,
+    reach: &mut Reach<'_>,
+    object: &Name,
+    positions: &BTreeSet<Position>,
+    subgraph: SubgraphId,
+    field: &Name,
+) -> Option<String> {
+    let interfaces =
+        supergraph.interface_objects(object, subgraph).map(|interface| &interface.name);
+    let owner = std::iter::once(object).chain(interfaces).find(|ty| {
+        supergraph
+            .field_presence(ty, field, subgraph)
+            .is_some_and(supergraph::FieldPresence::resolvable)
+    })?;
+    let keys: Vec<_> = entries(supergraph, object)
+        .into_iter()
+        .filter(|entry| entry.subgraph == subgraph)
+        .collect();
+    if keys.is_empty() {
+        return Some(format!("has it, but no resolvable `@key` of `{owner}` leads there"));
+    }
+    let missing: Vec<String> = keys
+        .iter()
+        .map(|entry| {
+            if may_name(positions, object, entry.type_name)
+                && !reach.has_all(object, positions, entry.key)
+            {
+                format!("the key `{}` it asks for cannot be had", entry.key)
+            } else {
+                format!(
+                    "it must be asked for a `{}`, and nobody says which objects are",
+                    entry.type_name
+                )
+            }
+        })
+        .collect();
+    let mut distinct: Vec<String> = Vec::new();
+    for sentence in missing {
+        if !distinct.contains(&sentence) {
+            distinct.push(sentence);
+        }
+    }
+    Some(format!("has it, but {}", distinct.join(", and ")))
+}

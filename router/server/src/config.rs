@@ -1,0 +1,329 @@
+//! The router's settings: `router.yaml`, typed, with a default for every key.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::error::StartError;
+
+/// All settings. The file `router.yaml` of the repository is the commented example.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen: `127.0.0.1:4000`. The flag `--listen` and the variable `LISTEN` go before.
+    pub listen: SocketAddr,
+    /// Where the supergraph comes from.
+    pub supergraph: SupergraphConfig,
+    /// What is too much.
+    pub limits: Limits,
+    /// How subgraphs are reached.
+    pub subgraphs: SubgraphsConfig,
+    /// Which headers pass from client to subgraphs.
+    pub headers: HeadersConfig,
+    /// The cache of parsed, validated and planned operations.
+    pub plan_cache: PlanCacheConfig,
+    /// Whether clients may ask for the schema: true.
+    pub introspection: bool,
+    /// Whether `/` serves GraphiQL: true.
+    pub graphiql: bool,
+}
+
+/// Where the supergraph comes from. The flags `--supergraph` and `--compose` go before.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SupergraphConfig {
+    /// A supergraph that was composed elsewhere: none.
+    pub path: Option<PathBuf>,
+    /// A `supergraph.yaml` whose subgraphs the router composes itself: none.
+    pub compose: Option<PathBuf>,
+    /// Whether a change of the files, or of the schemas behind URLs, replaces the graph while it serves: true.
+    pub reload: bool,
+    /// How often subgraphs are asked for their schema, in milliseconds: 10000. Files are looked at each second.
+    pub poll_ms: NonZeroU64,
+}
+
+/// What is too much.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The body of a request, in bytes: 2097152 (2 MiB).
+    pub body_bytes: usize,
+    /// The nesting of an operation's fields: 30.
+    pub depth: usize,
+    /// The nesting of fields below `__schema` and `__type`: 20.
+    pub introspection_depth: usize,
+    /// The tokens of a document: 15000.
+    pub tokens: usize,
+    /// The fields of an operation, with its fragments written out: 10000.
+    pub fields: usize,
+    /// The entities fetched for one request: 10000.
+    pub entities: usize,
+    /// A subgraph's answer, and the answer to the client, in bytes: 67108864 (64 MiB).
+    pub answer_bytes: usize,
+    /// The requests at work at the same time: 1000. More are refused.
+    pub concurrent_requests: usize,
+    /// The time for a whole request, in milliseconds: 30000.
+    pub request_timeout_ms: NonZeroU64,
+}
+
+/// How subgraphs are reached: settings for all, and under a subgraph's name those that differ.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct SubgraphsConfig {
+    /// The time for one subgraph request, its answer's body included, in milliseconds: 10000.
+    pub timeout_ms: NonZeroU64,
+    /// What differs for a subgraph: nothing.
+    #[serde(flatten)]
+    pub by_name: BTreeMap<String, SubgraphConfig>,
+}
+
+/// What differs for one subgraph.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "the settings of a subgraph")]
+pub struct SubgraphConfig {
+    /// The time for one request to it, in milliseconds: that of all.
+    pub timeout_ms: Option<NonZeroU64>,
+    /// How the router shows the subgraph who it is, in `x-service-token`: not at all.
+    pub service_token: Option<ServiceTokenConfig>,
+}
+
+/// What service tokens are signed with. The key itself is in the environment, never in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum ServiceTokenConfig {
+    /// The variable that holds a secret shared by all services, for development; of several, separated by commas,
+    /// the first signs.
+    SharedSecret(String),
+    /// The router's own Ed25519 key, for production.
+    SigningKey {
+        /// The variable that holds the key (PKCS#8 PEM).
+        variable: String,
+        /// Its `kid`, by which subgraphs know its public half: `router`, or `router/2`.
+        key_id: String,
+    },
+}
+
+/// Which headers pass from client to subgraphs. Trace context always does.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HeadersConfig {
+    /// The names of the headers: none.
+    pub forward: Vec<String>,
+}
+
+/// The cache of parsed, validated and planned operations.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlanCacheConfig {
+    /// How many operations it holds: 1000.
+    pub capacity: NonZeroUsize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
+            supergraph: SupergraphConfig {
+                path: None,
+                compose: None,
+                reload: true,
+                poll_ms: positive(10_000),
+            },
+            limits: Limits {
+                body_bytes: 2 << 20,
+                depth: 30,
+                introspection_depth: 20,
+                tokens: 15_000,
+                fields: 10_000,
+                entities: 10_000,
+                answer_bytes: 64 << 20,
+                concurrent_requests: 1000,
+                request_timeout_ms: positive(30_000),
+            },
+            subgraphs: SubgraphsConfig { timeout_ms: positive(10_000), by_name: BTreeMap::new() },
+            headers: HeadersConfig { forward: Vec::new() },
+            plan_cache: PlanCacheConfig {
+                capacity: NonZeroUsize::new(1000).expect("1000 is not zero"),
+            },
+            introspection: true,
+            graphiql: true,
+        }
+    }
+}
+
+impl Default for SupergraphConfig {
+    fn default() -> Self {
+        Config::default().supergraph
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Config::default().limits
+    }
+}
+
+impl Default for SubgraphsConfig {
+    fn default() -> Self {
+        Config::default().subgraphs
+    }
+}
+
+impl Default for HeadersConfig {
+    fn default() -> Self {
+        Config::default().headers
+    }
+}
+
+impl Default for PlanCacheConfig {
+    fn default() -> Self {
+        Config::default().plan_cache
+    }
+}
+
+impl Config {
+    /// Reads a `router.yaml`; its relative paths are meant from where it stands.
+    pub fn read(path: &Path) -> Result<Self, StartError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| StartError::Read { path: path.to_owned(), source })?;
+        let mut config = Self::parse(&text)
+            .map_err(|reason| StartError::Config { path: path.to_owned(), reason })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for file in [&mut config.supergraph.path, &mut config.supergraph.compose] {
+            *file = file.as_ref().map(|file| folder.join(file));
+        }
+        Ok(config)
+    }
+
+    /// Reads the text of a `router.yaml`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        // A file of nothing but comments is a null document, and means the defaults.
+        let config: Option<Self> =
+            serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        Ok(config.unwrap_or_default())
+    }
+}
+
+impl Limits {
+    /// The time for a whole request.
+    pub(crate) fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms.get())
+    }
+}
+
+impl SubgraphsConfig {
+    /// The time for one request to a subgraph.
+    pub(crate) fn timeout(&self, subgraph_name: &str) -> Duration {
+        let own = self.by_name.get(subgraph_name).and_then(|subgraph| subgraph.timeout_ms);
+        Duration::from_millis(own.unwrap_or(self.timeout_ms).get())
+    }
+}
+
+/// Reads a variable of the process's environment.
+#[expect(clippy::disallowed_methods, reason = "this is the place where the environment is read")]
+pub fn environment(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
+}
+
+fn positive(number: u64) -> NonZeroU64 {
+    NonZeroU64::new(number).expect("the defaults are not zero")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../router.yaml");
+
+    #[test]
+    fn the_example_differs_from_the_defaults_only_where_our_graph_needs_it() {
+        let mut config = Config::parse(EXAMPLE).unwrap();
+        let names: Vec<String> = config.subgraphs.by_name.keys().cloned().collect();
+        assert_eq!(names, ["auth", "logistics", "platform"]);
+        let secret = ServiceTokenConfig::SharedSecret("SERVICE_JWT_SECRET".to_owned());
+        for subgraph in config.subgraphs.by_name.values() {
+            assert_eq!(subgraph.service_token, Some(secret.clone()));
+            assert_eq!(subgraph.timeout_ms, None);
+        }
+        assert_eq!(config.headers.forward, ["authorization"]);
+        config.subgraphs.by_name.clear();
+        config.headers.forward.clear();
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn the_example_names_every_key() {
+        for key in [
+            "listen",
+            "supergraph",
+            "path",
+            "compose",
+            "reload",
+            "poll_ms",
+            "limits",
+            "body_bytes",
+            "depth",
+            "introspection_depth",
+            "tokens",
+            "fields",
+            "entities",
+            "answer_bytes",
+            "concurrent_requests",
+            "request_timeout_ms",
+            "subgraphs",
+            "timeout_ms",
+            "service_token",
+            "shared_secret",
+            "signing_key",
+            "headers",
+            "forward",
+            "plan_cache",
+            "capacity",
+            "introspection",
+            "graphiql",
+        ] {
+            assert!(EXAMPLE.contains(&format!("{key}:")), "router.yaml does not show `{key}`");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it() {
+        for text in ["limit: {}", "limits: { depht: 3 }", "subgraphs: { auth: { timeout: 3 } }"] {
+            let key = text.rsplit('{').next().unwrap().split(':').next().unwrap().trim();
+            let key = if key == "}" { "limit" } else { key };
+            let error = Config::parse(text).unwrap_err();
+            assert!(error.contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_production_key_is_named_by_its_variable() {
+        let text = "subgraphs:\n  auth:\n    service_token:\n      signing_key: { variable: ROUTER_KEY, key_id: router/2 }\n";
+        let config = Config::parse(text).unwrap();
+        assert_eq!(
+            config.subgraphs.by_name["auth"].service_token,
+            Some(ServiceTokenConfig::SigningKey {
+                variable: "ROUTER_KEY".to_owned(),
+                key_id: "router/2".to_owned()
+            })
+        );
+    }
+
+    #[test]
+    fn a_subgraph_may_have_more_time_than_the_others() {
+        let config =
+            Config::parse("subgraphs: { timeout_ms: 500, slow: { timeout_ms: 900 } }").unwrap();
+        assert_eq!(config.subgraphs.timeout("slow"), Duration::from_millis(900));
+        assert_eq!(config.subgraphs.timeout("other"), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn an_empty_file_means_the_defaults() {
+        assert_eq!(Config::parse("").unwrap(), Config::default());
+        assert_eq!(Config::parse("# nothing\n").unwrap(), Config::default());
+    }
+}

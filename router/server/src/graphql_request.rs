@@ -1,0 +1,249 @@
+//! A GraphQL request, read from an HTTP request: a JSON body by POST, or the query string by GET.
+//!
+//! Spec: <https://graphql.github.io/graphql-over-http/draft/#sec-Request>.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use crate::error::RequestError;
+use crate::media_type::is_json;
+
+/// What a client asks for.
+#[derive(Debug)]
+pub(crate) struct GraphqlRequest {
+    /// What is to be executed: also the key under which its plan is kept.
+    pub(crate) operation: OperationKey,
+    /// The variables as sent.
+    pub(crate) variables: Map<String, Value>,
+    /// Whether it came by GET, which must change nothing.
+    pub(crate) by_get: bool,
+}
+
+/// A document and the operation chosen from it, exactly as the client wrote them: equal keys mean equal operations.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct OperationKey {
+    /// The document as a JSON string literal: it need not be unescaped to be found.
+    document: Box<str>,
+    /// The operation's name, where the client gave one.
+    pub(crate) name: Option<Box<str>>,
+}
+
+#[derive(Deserialize)]
+struct Parameters<'a> {
+    #[serde(borrow)]
+    query: Option<&'a RawValue>,
+    #[serde(borrow, rename = "operationName")]
+    operation_name: Option<Cow<'a, str>>,
+    variables: Option<Map<String, Value>>,
+    /// Only looked at for its type: no extension is known.
+    extensions: Option<Map<String, Value>>,
+}
+
+impl GraphqlRequest {
+    /// Reads a request, of which at most `limit_bytes` are taken in.
+    pub(crate) async fn read(
+        request: Request<Body>,
+        limit_bytes: usize,
+    ) -> Result<Self, RequestError> {
+        let (head, body) = request.into_parts();
+        match head.method {
+            Method::GET => Self::from_query_string(head.uri.query().unwrap_or_default()),
+            Method::POST if !is_json(head.headers.get(header::CONTENT_TYPE)) => {
+                Err(RequestError::UnsupportedMediaType)
+            }
+            Method::POST => Self::from_json(&read(&head.headers, body, limit_bytes).await?),
+            _ => Err(RequestError::MethodNotAllowed),
+        }
+    }
+
+    fn from_json(body: &[u8]) -> Result<Self, RequestError> {
+        let malformed = |reason: String| RequestError::Malformed(reason);
+        match body.trim_ascii_start().first() {
+            Some(b'{') => {}
+            None => return Err(malformed("the body is empty".to_owned())),
+            Some(b'[') => {
+                return Err(malformed("send one request at a time, not a list".to_owned()));
+            }
+            Some(_) => return Err(malformed("the body is not a JSON object".to_owned())),
+        }
+        let parameters: Parameters<'_> = serde_json::from_slice(body)
+            .map_err(|error| malformed(format!("the body is not a GraphQL request: {error}")))?;
+        let document = parameters
+            .query
+            .map(RawValue::get)
+            .ok_or_else(|| malformed("the parameter `query` is missing".to_owned()))?;
+        if !document.starts_with('"') {
+            return Err(malformed("the parameter `query` is not a string".to_owned()));
+        }
+        // `extensions` is part of the format, though the router knows none.
+        drop(parameters.extensions);
+        Ok(Self {
+            operation: OperationKey {
+                document: document.into(),
+                name: parameters.operation_name.map(|name| name.into()),
+            },
+            variables: parameters.variables.unwrap_or_default(),
+            by_get: false,
+        })
+    }
+
+    fn from_query_string(query_string: &str) -> Result<Self, RequestError> {
+        let (mut document, mut name, mut variables) = (None, None, Map::new());
+        for (parameter, value) in form_urlencoded::parse(query_string.as_bytes()) {
+            match &*parameter {
+                "query" => document = Some(OperationKey::literal(&value)),
+                "operationName" if !value.is_empty() => name = Some(value.into()),
+                "variables" => variables = map("variables", &value)?,
+                "extensions" => drop(map("extensions", &value)?),
+                _ => {}
+            }
+        }
+        let document = document.ok_or_else(|| {
+            RequestError::Malformed("the parameter `query` is missing".to_owned())
+        })?;
+        let operation = OperationKey { document, name };
+        Ok(Self { operation, variables, by_get: true })
+    }
+}
+
+impl OperationKey {
+    /// The key of a document that did not come as JSON.
+    #[cfg(test)]
+    pub(crate) fn new(document: &str, name: Option<&str>) -> Self {
+        Self { document: Self::literal(document), name: name.map(Into::into) }
+    }
+
+    fn literal(document: &str) -> Box<str> {
+        Value::from(document).to_string().into()
+    }
+
+    /// The document's text.
+    pub(crate) fn document(&self) -> Result<String, RequestError> {
+        serde_json::from_str(&self.document).map_err(|_| {
+            RequestError::Malformed("the parameter `query` is not a string".to_owned())
+        })
+    }
+}
+
+/// A map written as JSON; empty text and null count as none.
+fn map(parameter: &str, text: &str) -> Result<Map<String, Value>, RequestError> {
+    if text.is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_str::<Option<Map<String, Value>>>(text).map(Option::unwrap_or_default).map_err(
+        |error| {
+            RequestError::Malformed(format!("the parameter `{parameter}` is not a map: {error}"))
+        },
+    )
+}
+
+async fn read(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, RequestError> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit_bytes) {
+        return Err(RequestError::BodyTooLarge { limit_bytes });
+    }
+    match Limited::new(body, limit_bytes).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(RequestError::BodyTooLarge { limit_bytes })
+        }
+        Err(_) => Err(RequestError::BodyLost),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(read: Result<GraphqlRequest, RequestError>, expected: &Expect) {
+        let shown = match read {
+            Ok(GraphqlRequest { operation, variables, by_get }) => format!(
+                "{:?} {:?} {} {by_get}",
+                operation.document().unwrap(),
+                operation.name,
+                Value::from(variables)
+            ),
+            Err(error) => format!("{}: {error}", error.code()),
+        };
+        expected.assert_eq(&shown);
+    }
+
+    fn check_json(body: &str, expected: &Expect) {
+        check(GraphqlRequest::from_json(body.as_bytes()), expected);
+    }
+
+    #[test]
+    fn a_body_names_document_operation_and_variables() {
+        check_json(
+            r#" {"query":"{ a(b: \"c\") }","operationName":"d","variables":{"e":1},"extensions":{}}"#,
+            &expect![[r#""{ a(b: \"c\") }" Some("d") {"e":1} false"#]],
+        );
+        check_json(
+            r#"{"query":"{a}","operationName":null,"variables":null,"extensions":null,"other":3}"#,
+            &expect![[r#""{a}" None {} false"#]],
+        );
+    }
+
+    #[test]
+    fn a_malformed_body_is_told_from_a_good_one() {
+        check_json("", &expect!["BAD_REQUEST: the body is empty"]);
+        check_json("7", &expect!["BAD_REQUEST: the body is not a JSON object"]);
+        check_json(
+            r#"[{"query":"{a}"}]"#,
+            &expect!["BAD_REQUEST: send one request at a time, not a list"],
+        );
+        check_json("{}", &expect!["BAD_REQUEST: the parameter `query` is missing"]);
+        check_json(
+            r#"{"query":["a"]}"#,
+            &expect!["BAD_REQUEST: the parameter `query` is not a string"],
+        );
+        check_json(
+            r#"{"query":"{a}","variables":"b"}"#,
+            &expect![[
+                r#"BAD_REQUEST: the body is not a GraphQL request: invalid type: string "b", expected a map at line 1 column 30"#
+            ]],
+        );
+    }
+
+    #[test]
+    fn a_query_string_says_the_same() {
+        check(
+            GraphqlRequest::from_query_string(
+                "query=%7B%20a%20%7D&operationName=b&variables=%7B%22c%22%3A1%7D",
+            ),
+            &expect![[r#""{ a }" Some("b") {"c":1} true"#]],
+        );
+        check(
+            GraphqlRequest::from_query_string("variables=%7B%7D"),
+            &expect!["BAD_REQUEST: the parameter `query` is missing"],
+        );
+        check(
+            GraphqlRequest::from_query_string("query=x&variables=3"),
+            &expect![
+                "BAD_REQUEST: the parameter `variables` is not a map: invalid type: integer `3`, expected a map at line 1 column 1"
+            ],
+        );
+    }
+
+    #[test]
+    fn both_ways_find_the_same_plan() {
+        let by_post = GraphqlRequest::from_json(br#"{"query":"{ a(b: \"\u00e9\") }"}"#).unwrap();
+        let by_get = GraphqlRequest::from_query_string("query={ a(b: \"\u{e9}\") }").unwrap();
+        assert_eq!(by_post.operation.document().unwrap(), by_get.operation.document().unwrap());
+        let plain =
+            GraphqlRequest::from_json("{\"query\":\"{ a(b: \\\"\u{e9}\\\") }\"}".as_bytes());
+        assert_eq!(plain.unwrap().operation, by_get.operation);
+    }
+}

@@ -1,0 +1,376 @@
+//! The subgraphs as the executor reaches them: with the headers that belong there, and a deadline.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use bytes::Bytes;
+use executor::{SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use metrics::{Counter, Histogram};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::config::{Config, SubgraphsConfig};
+use crate::error::StartError;
+use crate::service_token::{Clock, SERVICE_TOKEN_HEADER, ServiceKey, ServiceToken};
+use crate::transport::{Connections, Transport, connections};
+
+/// What the client's address is written into for subgraphs.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// What always passes: W3C trace context, and what the client is.
+const ALWAYS_FORWARDED: [HeaderName; 3] = [
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    header::USER_AGENT,
+];
+/// How long a subgraph may take to show that it is there.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Knows how any subgraph is reached, given its name and address. Cheap to clone.
+#[derive(Clone)]
+pub struct Connector(Arc<Settings>);
+
+struct Settings {
+    connections: Connections,
+    in_process: BTreeMap<String, Router>,
+    keys: BTreeMap<String, ServiceKey>,
+    config: SubgraphsConfig,
+    answer_bytes: usize,
+    clock: Clock,
+}
+
+impl Connector {
+    /// Over HTTP, with the service tokens that the settings name. `environment` reads a variable.
+    pub fn http(
+        config: &Config,
+        environment: &dyn Fn(&str) -> Option<String>,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let mut keys = BTreeMap::new();
+        for (name, subgraph) in &config.subgraphs.by_name {
+            if let Some(service_token) = &subgraph.service_token {
+                keys.insert(name.clone(), ServiceKey::from_config(service_token, environment)?);
+            }
+        }
+        Ok(Self::new(config, BTreeMap::new(), keys, clock))
+    }
+
+    /// In the same process: each subgraph by its name, and all with tokens of one key.
+    pub fn in_process(
+        config: &Config,
+        subgraphs: BTreeMap<String, Router>,
+        key: &ServiceKey,
+        clock: Clock,
+    ) -> Self {
+        let keys = subgraphs.keys().map(|name| (name.clone(), key.clone())).collect();
+        Self::new(config, subgraphs, keys, clock)
+    }
+
+    fn new(
+        config: &Config,
+        in_process: BTreeMap<String, Router>,
+        keys: BTreeMap<String, ServiceKey>,
+        clock: Clock,
+    ) -> Self {
+        Self(Arc::new(Settings {
+            connections: connections(),
+            in_process,
+            keys,
+            config: config.subgraphs.clone(),
+            answer_bytes: config.limits.answer_bytes,
+            clock,
+        }))
+    }
+
+    /// The way to one subgraph.
+    pub(crate) fn connect(&self, name: &str, url: &str) -> Result<Subgraph, StartError> {
+        let settings = &self.0;
+        let transport = match settings.in_process.get(name) {
+            Some(service) => Transport::InProcess { service: service.clone() },
+            None => Transport::http(url).map_err(|reason| StartError::Address {
+                subgraph_name: name.to_owned(),
+                url: url.to_owned(),
+                reason,
+            })?,
+        };
+        let token = settings.keys.get(name);
+        Ok(Subgraph {
+            name: name.to_owned(),
+            transport,
+            connections: settings.connections.clone(),
+            service_token: token.map(|key| ServiceToken::new(key.clone(), name, settings.clock)),
+            timeout: settings.config.timeout(name),
+            answer_bytes: settings.answer_bytes,
+            measures: Measures::new(name),
+        })
+    }
+
+    /// The time, by the clock that tokens go by.
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        (self.0.clock)()
+    }
+}
+
+/// One subgraph and the way to it.
+pub(crate) struct Subgraph {
+    name: String,
+    transport: Transport,
+    connections: Connections,
+    service_token: Option<ServiceToken>,
+    timeout: Duration,
+    answer_bytes: usize,
+    measures: Measures,
+}
+
+/// What `/metrics` shows of a subgraph.
+struct Measures {
+    requests: Counter,
+    errors: Counter,
+    seconds: Histogram,
+}
+
+impl Measures {
+    fn new(name: &str) -> Self {
+        let subgraph = name.to_owned();
+        Self {
+            requests: metrics::counter!("router_subgraph_requests_total", "subgraph" => subgraph.clone()),
+            errors: metrics::counter!("router_subgraph_errors_total", "subgraph" => subgraph.clone()),
+            seconds: metrics::histogram!("router_subgraph_request_seconds", "subgraph" => subgraph),
+        }
+    }
+}
+
+impl Subgraph {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn post(
+        &self,
+        body: Bytes,
+        context: &RequestContext,
+    ) -> Result<SubgraphResponse, SubgraphError> {
+        let started = Instant::now();
+        let answer = self.post_before(self.timeout, body, context).await;
+        self.measures.requests.increment(1);
+        self.measures.seconds.record(started.elapsed());
+        let failure = match &answer {
+            Ok(answer) if answer.status < 400 => return Ok(answer.clone()),
+            Ok(answer) => format!("status {}", answer.status),
+            Err(error) => error.to_string(),
+        };
+        self.measures.errors.increment(1);
+        tracing::warn!(
+            subgraph.name = self.name,
+            duration_ms = started.elapsed().as_millis(),
+            failure,
+            "subgraph request failed"
+        );
+        answer
+    }
+
+    async fn post_before(
+        &self,
+        timeout: Duration,
+        body: Bytes,
+        context: &RequestContext,
+    ) -> Result<SubgraphResponse, SubgraphError> {
+        let mut headers = context.headers.clone();
+        if let Some(service_token) = &self.service_token {
+            headers.insert(SERVICE_TOKEN_HEADER, service_token.current());
+        }
+        let answer = self.transport.post(&self.connections, headers, body, self.answer_bytes);
+        tokio::time::timeout(timeout, answer).await.unwrap_or(Err(SubgraphError::Timeout))
+    }
+
+    /// Whether it answers a query.
+    pub(crate) async fn is_there(&self) -> bool {
+        let body = Bytes::from_static(br#"{"query":"{__typename}"}"#);
+        let answer = self.post_before(PROBE_TIMEOUT, body, &RequestContext::of_the_router()).await;
+        answer.is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Its schema, as `_service { sdl }` tells it; or why it does not.
+    pub(crate) async fn sdl(&self) -> Result<String, String> {
+        let body = json!({ "query": "{_service{sdl}}" }).to_string().into();
+        let answer = self
+            .post_before(self.timeout, body, &RequestContext::of_the_router())
+            .await
+            .map_err(|error| error.to_string())?;
+        let body: Answer = serde_json::from_slice(&answer.body)
+            .map_err(|_| format!("status {}, and no GraphQL answer", answer.status))?;
+        match (body.data, body.errors.into_iter().next()) {
+            (Some(data), _) => Ok(data.service.sdl),
+            (None, Some(error)) => Err(error.message),
+            (None, None) => Err(format!("status {}, and no `data`", answer.status)),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    data: Option<ServiceData>,
+    #[serde(default)]
+    errors: Vec<AnswerError>,
+}
+
+#[derive(Deserialize)]
+struct ServiceData {
+    #[serde(rename = "_service")]
+    service: Service,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    sdl: String,
+}
+
+#[derive(Deserialize)]
+struct AnswerError {
+    message: String,
+}
+
+/// All subgraphs of a graph, by their ids.
+pub(crate) struct Subgraphs(pub(crate) Vec<Subgraph>);
+
+impl SubgraphClient for Subgraphs {
+    type Context = RequestContext;
+
+    fn fetch<'a>(
+        &'a self,
+        request: SubgraphRequest,
+        context: &'a RequestContext,
+    ) -> BoxFuture<'a, Result<SubgraphResponse, SubgraphError>> {
+        let subgraph = &self.0[usize::from(request.subgraph.0)];
+        subgraph.post(request.body, context).boxed()
+    }
+}
+
+/// What a client's request means for requests to subgraphs: the headers that all of them carry.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestContext {
+    headers: HeaderMap,
+}
+
+impl RequestContext {
+    /// The headers in `forward`, and the client's address. What else it sent stays here, a service token or an address
+    /// of its own making above all.
+    pub(crate) fn new(client: &HeaderMap, peer: Option<IpAddr>, forward: &[HeaderName]) -> Self {
+        let mut headers = Self::of_the_router().headers;
+        for name in forward {
+            for value in client.get_all(name) {
+                headers.append(name, value.clone());
+            }
+        }
+        if let Some(peer) = peer {
+            let peer = HeaderValue::try_from(peer.to_string());
+            headers.insert(FORWARDED_FOR, peer.expect("an address is printable"));
+        }
+        Self { headers }
+    }
+
+    /// A request of the router's own.
+    fn of_the_router() -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            header::ACCEPT,
+            HeaderValue::from_static("application/graphql-response+json, application/json;q=0.9"),
+        );
+        Self { headers }
+    }
+}
+
+/// The headers that never pass, whatever the settings say: they are the router's own, or belong to one connection.
+const OURS: [HeaderName; 10] = [
+    HeaderName::from_static(SERVICE_TOKEN_HEADER),
+    FORWARDED_FOR,
+    header::ACCEPT,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::HOST,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// The headers that pass from client to subgraphs: those named, and those that always do. Or which one cannot.
+pub(crate) fn forwarded(names: &[String]) -> Result<Vec<HeaderName>, String> {
+    let mut forwarded = ALWAYS_FORWARDED.to_vec();
+    for name in names {
+        let Ok(header) = HeaderName::try_from(name) else {
+            return Err(format!("`headers.forward` names `{name}`, which is not a header"));
+        };
+        if OURS.contains(&header) {
+            return Err(format!("`headers.forward` cannot name `{header}`: the router sets it"));
+        }
+        if !forwarded.contains(&header) {
+            forwarded.push(header);
+        }
+    }
+    Ok(forwarded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client() -> HeaderMap {
+        [
+            ("authorization", "Bearer abc"),
+            ("cookie", "session=1"),
+            ("user-agent", "Phone/1"),
+            ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-service-token", "forged"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect()
+    }
+
+    #[test]
+    fn only_what_is_named_passes_and_the_address_is_the_peers() {
+        let forward = forwarded(&["Authorization".to_owned()]).unwrap();
+        let peer = Some(IpAddr::from([203, 0, 113, 7]));
+        let context = RequestContext::new(&client(), peer, &forward);
+        let mut sent: Vec<String> = context
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        sent.sort();
+        expect_test::expect![[r#"
+            [
+                "accept: application/graphql-response+json, application/json;q=0.9",
+                "authorization: Bearer abc",
+                "content-type: application/json",
+                "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                "user-agent: Phone/1",
+                "x-forwarded-for: 203.0.113.7",
+            ]
+        "#]]
+        .assert_debug_eq(&sent);
+    }
+
+    #[test]
+    fn without_a_peer_no_address_is_made_up() {
+        let context = RequestContext::new(&client(), None, &forwarded(&[]).unwrap());
+        assert!(!context.headers.contains_key(FORWARDED_FOR));
+        assert!(!context.headers.contains_key(header::AUTHORIZATION));
+    }
+
+    #[test]
+    fn the_routers_own_headers_cannot_be_forwarded() {
+        assert!(forwarded(&["X-Service-Token".to_owned()]).is_err());
+        assert!(forwarded(&["x-forwarded-for".to_owned()]).is_err());
+        assert!(forwarded(&["no header".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,130 @@
+//! How bytes reach a subgraph: over HTTP, or in the same process.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use executor::{SubgraphError, SubgraphResponse};
+use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower::ServiceExt;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an unused connection is kept; less than what servers commonly allow, so that it is us who closes it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The way to a subgraph. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// Over HTTP.
+    Http {
+        /// The address of its endpoint.
+        url: Uri,
+    },
+    /// In the same process: no sockets.
+    InProcess {
+        /// What answers. It is asked as over HTTP, at `/graphql`.
+        service: Router,
+    },
+}
+
+/// Connections to subgraphs, kept alive and shared by all of them.
+pub(crate) type Connections = Client<HttpConnector, Full<Bytes>>;
+
+/// Opens no connection yet.
+pub(crate) fn connections() -> Connections {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .build(connector)
+}
+
+impl Transport {
+    /// Over HTTP, where the address is one that the router can use; else the reason why not.
+    pub(crate) fn http(url: &str) -> Result<Self, String> {
+        let url: Uri = url.parse().map_err(|error| format!("{error}"))?;
+        match url.scheme_str() {
+            Some("http") if url.host().is_some() => Ok(Self::Http { url }),
+            Some("https") => Err("TLS towards subgraphs is not supported; use `http`".to_owned()),
+            _ => Err("it must begin with `http://`".to_owned()),
+        }
+    }
+
+    /// Posts a body and reads the whole answer, of at most `limit_bytes`. The caller keeps the time.
+    pub(crate) async fn post(
+        &self,
+        connections: &Connections,
+        headers: HeaderMap,
+        body: Bytes,
+        limit_bytes: usize,
+    ) -> Result<SubgraphResponse, SubgraphError> {
+        match self {
+            Self::Http { url } => {
+                let request = post(url.clone(), headers, Full::new(body));
+                let response =
+                    connections.request(request).await.map_err(|_| SubgraphError::Unreachable)?;
+                read(response, limit_bytes).await
+            }
+            Self::InProcess { service } => {
+                let request = post(Uri::from_static("/graphql"), headers, Body::from(body));
+                let response = match service.clone().oneshot(request).await {
+                    Ok(response) => response,
+                    Err(infallible) => match infallible {},
+                };
+                read(response, limit_bytes).await
+            }
+        }
+    }
+}
+
+fn post<B>(uri: Uri, headers: HeaderMap, body: B) -> Request<B> {
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    request
+}
+
+/// The whole body: without a copy where it comes in one piece, else in one buffer of the announced size.
+async fn read<B>(
+    response: Response<B>,
+    limit_bytes: usize,
+) -> Result<SubgraphResponse, SubgraphError>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    let status = response.status().as_u16();
+    let mut body = response.into_body();
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit_bytes {
+        return Err(SubgraphError::TooLarge);
+    }
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| SubgraphError::Unreachable)?;
+        let Ok(piece) = frame.into_data() else { continue };
+        if first.len() + whole.len() + piece.len() > limit_bytes {
+            return Err(SubgraphError::TooLarge);
+        }
+        if whole.is_empty() && first.is_empty() {
+            first = piece;
+            continue;
+        }
+        if whole.is_empty() {
+            whole.reserve(announced.max(first.len() + piece.len()));
+            whole.extend_from_slice(&std::mem::take(&mut first));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    let body = if whole.is_empty() { first } else { whole.freeze() };
+    Ok(SubgraphResponse { status, body })
+}

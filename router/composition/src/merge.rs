@@ -47,7 +47,8 @@ pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<String, Vec<CompositionErr
     for (name, definitions) in &types {
         merge.ty(name, definitions, &types, &mut body);
     }
-    if !types.contains_key("Query") {
+    let queries = types.get("Query").into_iter().flatten();
+    if !queries.clone().any(|(index, query)| subgraphs[*index].fields(query).next().is_some()) {
         let message =
             "no subgraph has a field of the query root: at least one `Query` field is needed"
                 .to_owned();
@@ -65,17 +66,13 @@ fn types_by_name(subgraphs: &[Subgraph]) -> BTreeMap<Name, Definitions<'_>> {
     let mut types: BTreeMap<Name, Definitions<'_>> = BTreeMap::new();
     for (index, subgraph) in subgraphs.iter().enumerate() {
         for ty in subgraph.schema.types.values() {
-            let empty_root = subgraph.is_root(&subgraph.supergraph_name(ty.name()))
-                && subgraph
-                    .schema
-                    .schema_definition
-                    .iter_root_operations()
-                    .any(|(_, root)| root.name == *ty.name())
-                && subgraph.fields(ty).next().is_none();
+            let name = subgraph.supergraph_name(ty.name());
+            let empty_root =
+                subgraph.is_root(&name) && name != "Query" && subgraph.fields(ty).next().is_none();
             if ty.is_built_in() || is_machinery(ty.name(), subgraph) || empty_root {
                 continue;
             }
-            types.entry(subgraph.supergraph_name(ty.name())).or_default().push((index, ty));
+            types.entry(name).or_default().push((index, ty));
         }
     }
     types

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use apollo_compiler::ast::{Directive, FieldDefinition, OperationType};
-use apollo_compiler::schema::{Component, ExtendedType, SchemaBuilder};
+use apollo_compiler::collections::{IndexMap, IndexSet};
+use apollo_compiler::schema::{Component, DirectiveList, ExtendedType, ObjectType, SchemaBuilder};
 use apollo_compiler::{Name, Schema, name};
-use indexmap::IndexMap;
 use supergraph::{FieldSet, FieldSetSelection};
 
 use crate::SubgraphSource;
@@ -22,6 +22,8 @@ pub(crate) struct Subgraph {
     pub(crate) extensions: BTreeSet<Name>,
     /// From the subgraph's names of its root types to `Query`, `Mutation` and `Subscription`.
     root_names: BTreeMap<Name, Name>,
+    /// The fields that keys select, at any depth: type and field.
+    key_fields: BTreeSet<(Name, Name)>,
 }
 
 /// The name under which every supergraph has a root type.
@@ -65,15 +67,18 @@ impl Subgraph {
             .iter_root_operations()
             .map(|(operation_type, name)| (name.name.clone(), root_name(operation_type)))
             .collect();
-        let subgraph = Self {
+        let mut subgraph = Self {
             name: source.name.clone(),
             url: source.url.clone(),
             schema,
             link,
             extensions,
             root_names,
+            key_fields: BTreeSet::new(),
         };
         subgraph.check_graphql()?;
+        subgraph.add_query_root();
+        subgraph.key_fields = subgraph.fields_of_keys();
         Ok(subgraph)
     }
 
@@ -108,6 +113,56 @@ impl Subgraph {
         match schema.validate() {
             Ok(_) => Ok(()),
             Err(broken) => Err(graphql_errors(&self.name, &broken.errors)),
+        }
+    }
+
+    /// Every subgraph answers at its query root, if only for `_service` and `_entities`.
+    fn add_query_root(&mut self) {
+        if self.schema.schema_definition.query.is_some() {
+            return;
+        }
+        let name = root_name(OperationType::Query);
+        let root = ObjectType {
+            description: None,
+            name: name.clone(),
+            implements_interfaces: IndexSet::default(),
+            directives: DirectiveList::default(),
+            fields: IndexMap::default(),
+        };
+        self.schema.types.insert(name.clone(), ExtendedType::Object(root.into()));
+        self.schema.schema_definition.make_mut().query = Some(name.clone().into());
+        self.root_names.insert(name.clone(), name);
+    }
+
+    fn fields_of_keys(&self) -> BTreeSet<(Name, Name)> {
+        let mut found = BTreeSet::new();
+        for ty in self.schema.types.values() {
+            for (key, _) in self.keys(ty) {
+                self.note_fields(ty.name(), &key, &mut found);
+            }
+        }
+        found
+    }
+
+    /// Notes the fields that a field set on a type selects, at any depth.
+    fn note_fields(&self, on: &Name, set: &FieldSet, found: &mut BTreeSet<(Name, Name)>) {
+        for selection in &set.selections {
+            match selection {
+                FieldSetSelection::Field(selected) => {
+                    found.insert((on.clone(), selected.name.clone()));
+                    let definition = self.schema.type_field(on, &selected.name);
+                    if let Ok(definition) = definition {
+                        self.note_fields(
+                            definition.ty.inner_named_type(),
+                            &selected.selections,
+                            found,
+                        );
+                    }
+                }
+                FieldSetSelection::InlineFragment { type_condition, selections } => {
+                    self.note_fields(type_condition.as_ref().unwrap_or(on), selections, found);
+                }
+            }
         }
     }
 
@@ -188,7 +243,7 @@ impl Subgraph {
         self.link.version.is_none()
             || self.link.field_has(&field.directives, "shareable")
             || self.link.has(ty.directives(), "shareable")
-            || self.is_key_field(ty, &field.name)
+            || self.key_fields.contains(&(ty.name().clone(), field.name.clone()))
     }
 
     /// A field set that a directive of a field names: `requires` or `provides`.
@@ -253,9 +308,7 @@ impl Subgraph {
 }
 
 /// The fields of an object or interface type.
-pub(crate) fn all_fields(
-    ty: &ExtendedType,
-) -> Option<&IndexMap<Name, Component<FieldDefinition>, impl std::hash::BuildHasher + use<>>> {
+pub(crate) fn all_fields(ty: &ExtendedType) -> Option<&IndexMap<Name, Component<FieldDefinition>>> {
     match ty {
         ExtendedType::Object(object) => Some(&object.fields),
         ExtendedType::Interface(interface) => Some(&interface.fields),

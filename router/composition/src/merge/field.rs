@@ -140,10 +140,14 @@ impl<'a> Merge<'a> {
     ) -> Vec<String> {
         let overridden: BTreeSet<&str> =
             field.iter().filter_map(|(index, _, f)| self.subgraphs[*index].overrides(f)).collect();
+        let types: Vec<Type> =
+            field.iter().map(|(index, _, f)| self.supergraph_type(*index, &f.ty)).collect();
+        let types_differ = types.iter().any(|own| own != ty);
         let mut plain = field.len() == definitions.len();
         let mut joins = Vec::new();
-        for (index, parent, definition) in field {
+        for ((index, parent, definition), own_type) in field.iter().zip(&types) {
             let subgraph = &self.subgraphs[*index];
+            let is_external = subgraph.is_external(parent, definition);
             let mut arguments = format!("graph: {}", self.graphs[*index]);
             let mut say = |text: String| {
                 plain = false;
@@ -155,19 +159,18 @@ impl<'a> Merge<'a> {
             if let Some(set) = subgraph.field_set(definition, "provides") {
                 say(format!(", provides: {:?}", set.to_string()));
             }
-            if definition.ty != *ty {
-                say(format!(
-                    ", type: {:?}",
-                    self.supergraph_type(*index, &definition.ty).to_string()
-                ));
+            if types_differ {
+                say(format!(", type: \"{own_type}\""));
             }
-            if subgraph.is_external(parent, definition) {
+            if is_external {
                 say(", external: true".to_owned());
             }
-            if let Some(from) = subgraph.overrides(definition) {
+            if let Some(from) = subgraph.overrides(definition)
+                && self.subgraphs.iter().any(|other| other.name == from)
+            {
                 say(format!(", override: {from:?}"));
             }
-            if overridden.contains(subgraph.name.as_str()) {
+            if overridden.contains(subgraph.name.as_str()) && !is_external {
                 plain = false;
                 let used = subgraph.field_set_uses(parent.name(), &definition.name)
                     || self.interfaces_need(*index, parent, &definition.name);

@@ -1,0 +1,246 @@
+//! Prints a query plan in the notation that Apollo and Hive use.
+
+use std::fmt;
+
+use supergraph::Supergraph;
+
+use crate::{
+    Condition, Fetch, FetchRequest, FetchSelection, FetchSelectionSet, QueryPlan,
+    RepresentationSelection,
+};
+
+/// A plan with the names of its subgraphs.
+///
+/// ```text
+/// QueryPlan {
+///   Sequence {
+///     Fetch(service: "auth") {
+///       {
+///         me {
+///           id
+///         }
+///       }
+///     },
+///     Flatten(path: "me") {
+///       Fetch(service: "logistics") {
+///         {
+///           ... on User {
+///             __typename
+///             id
+///           }
+///         } =>
+///         {
+///           ... on User {
+///             isDriver
+///           }
+///         }
+///       },
+///     },
+///   },
+/// }
+/// ```
+///
+/// A `Sequence` shows what could run after what; the executor starts a fetch as soon as its own inputs are there.
+pub struct QueryPlanDisplay<'a> {
+    plan: &'a QueryPlan,
+    supergraph: &'a Supergraph,
+}
+
+impl QueryPlan {
+    /// The plan, to be printed.
+    pub fn display<'a>(&'a self, supergraph: &'a Supergraph) -> QueryPlanDisplay<'a> {
+        QueryPlanDisplay { plan: self, supergraph }
+    }
+
+    /// The fetches by the earliest moment at which they can run: those of a stage need only earlier ones.
+    pub fn stages(&self) -> Vec<Vec<&Fetch>> {
+        let mut stage_of: Vec<usize> = Vec::new();
+        let mut stages: Vec<Vec<&Fetch>> = Vec::new();
+        for fetch in &self.fetches {
+            let stage =
+                fetch.depends_on.iter().map(|id| stage_of[id.0 as usize] + 1).max().unwrap_or(0);
+            stage_of.push(stage);
+            if stages.len() <= stage {
+                stages.resize(stage + 1, Vec::new());
+            }
+            stages[stage].push(fetch);
+        }
+        stages
+    }
+}
+
+impl fmt::Display for QueryPlanDisplay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stages = self.plan.stages();
+        let mut printer = Printer { f, depth: 0 };
+        printer.open("QueryPlan")?;
+        let sequence = stages.len() > 1;
+        if sequence {
+            printer.open("Sequence")?;
+        }
+        for fetches in &stages {
+            let parallel = fetches.len() > 1;
+            if parallel {
+                printer.open("Parallel")?;
+            }
+            for fetch in fetches {
+                self.fetch(fetch, &mut printer)?;
+            }
+            if parallel {
+                printer.close(",")?;
+            }
+        }
+        if sequence {
+            printer.close(",")?;
+        }
+        printer.close("")
+    }
+}
+
+impl QueryPlanDisplay<'_> {
+    fn fetch(&self, fetch: &Fetch, printer: &mut Printer<'_, '_>) -> fmt::Result {
+        let conditional = !fetch.condition.is_always();
+        if conditional {
+            printer.open(&format!("Include(if: {})", condition_text(&fetch.condition)))?;
+        }
+        let service = self.supergraph.subgraph(fetch.subgraph).name.as_str();
+        match &fetch.request {
+            FetchRequest::Root { selection_set, .. } => {
+                printer.open(&format!("Fetch(service: {service:?})"))?;
+                printer.open("")?;
+                printer.selection_set(selection_set)?;
+                printer.close("")?;
+                printer.close(",")?;
+            }
+            FetchRequest::Entities(batches) => {
+                for batch in batches {
+                    printer.open(&format!("Flatten(path: \"{}\")", batch.path))?;
+                    printer.open(&format!("Fetch(service: {service:?})"))?;
+                    printer.open("")?;
+                    for representation in &batch.representations {
+                        printer.open(&format!("... on {}", representation.typename))?;
+                        printer.line("__typename")?;
+                        printer.representation(&representation.fields)?;
+                        printer.close("")?;
+                    }
+                    printer.close(" =>")?;
+                    printer.open("")?;
+                    printer.selection_set(&batch.selection_set)?;
+                    printer.close("")?;
+                    printer.close(",")?;
+                    printer.close(",")?;
+                }
+            }
+        }
+        if conditional { printer.close(",") } else { Ok(()) }
+    }
+}
+
+struct Printer<'p, 'f> {
+    f: &'p mut fmt::Formatter<'f>,
+    depth: usize,
+}
+
+impl Printer<'_, '_> {
+    fn line(&mut self, text: &str) -> fmt::Result {
+        writeln!(self.f, "{:1$}{text}", "", self.depth * 2)
+    }
+
+    fn open(&mut self, text: &str) -> fmt::Result {
+        let brace = if text.is_empty() { "{".to_owned() } else { format!("{text} {{") };
+        self.line(&brace)?;
+        self.depth += 1;
+        Ok(())
+    }
+
+    fn close(&mut self, after: &str) -> fmt::Result {
+        self.depth -= 1;
+        self.line(&format!("}}{after}"))
+    }
+
+    fn selection_set(&mut self, set: &FetchSelectionSet) -> fmt::Result {
+        for selection in &set.selections {
+            let (head, below) = match selection {
+                FetchSelection::Field(field) => {
+                    let alias =
+                        field.alias.as_ref().map(|alias| format!("{alias}: ")).unwrap_or_default();
+                    let condition = directive_text(&field.condition);
+                    (
+                        format!("{alias}{}{}{condition}", field.name, field.arguments),
+                        &field.selection_set,
+                    )
+                }
+                FetchSelection::InlineFragment(fragment) => {
+                    let condition = directive_text(&fragment.condition);
+                    (
+                        format!("... on {}{condition}", fragment.type_condition),
+                        &fragment.selection_set,
+                    )
+                }
+            };
+            if below.selections.is_empty() {
+                self.line(&head)?;
+            } else {
+                self.open(&head)?;
+                self.selection_set(below)?;
+                self.close("")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn representation(&mut self, fields: &[RepresentationSelection]) -> fmt::Result {
+        for field in fields {
+            let (head, below) = match field {
+                RepresentationSelection::Field { name, input, fields, .. } if name == input => {
+                    (name.to_string(), fields)
+                }
+                RepresentationSelection::Field { name, input, fields, .. } => {
+                    (format!("{name}: {input}"), fields)
+                }
+                RepresentationSelection::InlineFragment { runtime_types, fields } => {
+                    let names: Vec<&str> = runtime_types.iter().map(|name| name.as_str()).collect();
+                    (format!("... on {}", names.join(" | ")), fields)
+                }
+            };
+            if below.is_empty() {
+                self.line(&head)?;
+            } else {
+                self.open(&head)?;
+                self.representation(below)?;
+                self.close("")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `$a & !$b | $c`
+fn condition_text(condition: &Condition) -> String {
+    let alternatives: Vec<String> = condition
+        .any
+        .iter()
+        .map(|all| {
+            let literals: Vec<String> = all
+                .iter()
+                .map(|l| format!("{}${}", if l.holds_if { "" } else { "!" }, l.variable))
+                .collect();
+            literals.join(" & ")
+        })
+        .collect();
+    alternatives.join(" | ")
+}
+
+/// ` @include(if: $a) @skip(if: $b)`; several alternatives are shown as one.
+fn directive_text(condition: &Condition) -> String {
+    match condition.any.as_slice() {
+        [all] => all
+            .iter()
+            .map(|l| {
+                format!(" @{}(if: ${})", if l.holds_if { "include" } else { "skip" }, l.variable)
+            })
+            .collect(),
+        _ if condition.is_always() => String::new(),
+        _ => format!(" @include(if: {})", condition_text(condition)),
+    }
+}

@@ -1,0 +1,32 @@
+//! Plans the operations of every case against its `supergraph.graphql`, and compares with the `.plan` beside each.
+
+use std::fs;
+use std::path::Path;
+
+use apollo_compiler::ExecutableDocument;
+use expect_test::expect_file;
+use supergraph::Supergraph;
+
+fn plans(operation: &Path) -> datatest_stable::Result<()> {
+    let operation = fs::canonicalize(operation)?;
+    let case = operation.parent().expect("an operation stands in a case");
+    if operation.ends_with("supergraph.graphql") {
+        return Ok(());
+    }
+    let supergraph = Supergraph::parse(&fs::read_to_string(case.join("supergraph.graphql"))?)?;
+    let text = fs::read_to_string(&operation)?;
+    let document =
+        ExecutableDocument::parse_and_validate(supergraph.api_schema(), text, &operation)
+            .map_err(|invalid| invalid.errors.to_string())?;
+    let only = document.operations.get(None).map_err(|_| "a case has one operation")?;
+    let printed = match planner::plan(&supergraph, &document, only) {
+        Ok(plan) => plan.display(&supergraph).to_string(),
+        Err(error) => format!("{error}\n"),
+    };
+    expect_file![operation.with_extension("plan")].assert_eq(&printed);
+    Ok(())
+}
+
+datatest_stable::harness! {
+    { test = plans, root = "../cases", pattern = r"^[^/]+/[^/]+/[^/]+\.graphql$" },
+}

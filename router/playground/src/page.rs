@@ -48,7 +48,7 @@ fn html(origin: Origin, endpoint: &str, examples: &[Example]) -> String {
     for file in PINNED_FILES {
         let (url, integrity) = (origin.url(file), file.integrity);
         let attributes = format!("integrity=\"{integrity}\" crossorigin=\"anonymous\"");
-        let _ = if file.path.ends_with(".css") {
+        let _ = if file.is_stylesheet() {
             writeln!(links, "    <link rel=\"stylesheet\" href=\"{url}\" {attributes}>")
         } else {
             writeln!(links, "    <script defer src=\"{url}\" {attributes}></script>")

@@ -46,4 +46,9 @@ impl PinnedFile {
     pub(crate) fn specifier(&self) -> String {
         format!("{}@{}/{}", self.package, self.version, self.path)
     }
+
+    /// Whether it styles the page; a script otherwise.
+    pub(crate) fn is_stylesheet(&self) -> bool {
+        std::path::Path::new(self.path).extension().is_some_and(|extension| extension == "css")
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::SubgraphSource;
+
 /// A composition error: a published code, the subgraphs that disagree, and a sentence that names both sides.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CompositionError {
@@ -33,6 +35,22 @@ pub struct Hint {
     pub code: &'static str,
     /// What is odd.
     pub message: String,
+    /// The subgraphs whose owners could change it.
+    pub locations: Vec<SubgraphLocation>,
+}
+
+impl CompositionErrors {
+    /// The errors with the lines of the sources that they are about, for a terminal:
+    ///
+    /// ```text
+    /// FIELD_TYPE_MISMATCH  field `Product.price` is `Float` in `billing` but `Int` in `catalog`
+    ///   billing:3:3
+    ///     3 |   price: Float @shareable
+    ///       |   ^
+    /// ```
+    pub fn with_excerpts<'a>(&'a self, sources: &'a [SubgraphSource]) -> impl fmt::Display + 'a {
+        WithExcerpts { errors: &self.0, sources }
+    }
 }
 
 impl fmt::Display for CompositionError {
@@ -66,3 +84,67 @@ impl fmt::Display for CompositionErrors {
 }
 
 impl std::error::Error for CompositionErrors {}
+
+struct WithExcerpts<'a> {
+    errors: &'a [CompositionError],
+    sources: &'a [SubgraphSource],
+}
+
+impl fmt::Display for WithExcerpts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.errors.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            writeln!(f, "{}  {}", error.code, error.message)?;
+            for location in &error.locations {
+                writeln!(f, "  {location}")?;
+                self.excerpt(location, f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl WithExcerpts<'_> {
+    /// The line of a location, with a mark under the column.
+    fn excerpt(&self, location: &SubgraphLocation, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((line, column)) = location.line_column else { return Ok(()) };
+        let source = self.sources.iter().find(|source| source.name == location.subgraph);
+        let Some(text) = source.and_then(|source| source.sdl.lines().nth(line - 1)) else {
+            return Ok(());
+        };
+        let number = line.to_string();
+        let indent: String =
+            text.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        writeln!(f, "    {number} | {text}")?;
+        writeln!(f, "    {:width$} | {indent}^", "", width = number.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn shows_the_lines_of_both_sides() {
+        let source = |name: &str, ty: &str| SubgraphSource {
+            name: name.to_owned(),
+            url: String::new(),
+            sdl: format!("type Query {{\n  price: {ty}\n}}\n"),
+        };
+        let sources = [source("billing", "Float"), source("catalog", "Int")];
+        let errors = crate::compose(&sources).unwrap_err();
+        expect![[r"
+            FIELD_TYPE_MISMATCH  field `Query.price` is `Float` in `billing` but `Int` in `catalog`
+              billing:2:3
+                2 |   price: Float
+                  |   ^
+              catalog:2:3
+                2 |   price: Int
+                  |   ^
+        "]]
+        .assert_eq(&errors.with_excerpts(&sources).to_string());
+    }
+}

@@ -3,12 +3,14 @@
 //! 1. `Subgraph::parse` reads each SDL, resolves its `@link`s (Federation 1 needs none) and checks it as GraphQL.
 //! 2. `validation::validate` checks what federation asks of one subgraph by itself.
 //! 3. `merge::merge` merges type by type, and prints standard supergraph SDL.
-//! 4. `satisfiability::check` walks the result: every field that clients see must be reachable, however they got there.
+//! 4. `accessibility::check` looks at what is left for clients without what is `@inaccessible`.
+//! 5. `satisfiability::check` walks the result: every field that clients see must be reachable, however they got there.
 //!
 //! All errors of a step are reported at once; a later step needs the earlier ones' success.
 //!
 //! Pure: equal input gives equal bytes, in whatever order the subgraphs come.
 
+mod accessibility;
 mod error;
 mod link;
 mod merge;
@@ -44,9 +46,12 @@ pub struct Composition {
 pub fn compose(sources: &[SubgraphSource]) -> Result<Composition, CompositionErrors> {
     let subgraphs = parse(sources)?;
     fail_if_any(validation::validate(&subgraphs))?;
-    let supergraph_sdl = merge::merge(&subgraphs).map_err(sorted)?;
+    let (supergraph_sdl, mut hints) = merge::merge(&subgraphs).map_err(sorted)?;
+    fail_if_any(accessibility::check(&subgraphs, &supergraph_sdl))?;
     fail_if_any(satisfiability::check(&supergraph_sdl))?;
-    Ok(Composition { supergraph_sdl, hints: Vec::new() })
+    hints.sort();
+    hints.dedup();
+    Ok(Composition { supergraph_sdl, hints })
 }
 
 fn parse(sources: &[SubgraphSource]) -> Result<Vec<Subgraph>, CompositionErrors> {

@@ -2,37 +2,52 @@
 
 use std::collections::BTreeMap;
 
-use apollo_compiler::Schema;
 use apollo_compiler::ast::{Directive, Value};
+use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::DirectiveList;
-use supergraph::{FEDERATION_SPEC, LinkUrl};
+use apollo_compiler::{Name, Node, Schema};
+use supergraph::{FEDERATION_SPEC, LINK_SPEC, LinkUrl};
 
-/// The highest version whose directives are known here.
+/// The versions whose directives are known here.
+const OLDEST: (u32, u32) = (2, 0);
 const NEWEST: (u32, u32) = (2, 12);
 
 /// The names of Federation 1, which needs no `@link`.
 const FEDERATION_1: [&str; 7] =
     ["key", "external", "requires", "provides", "extends", "tag", "inaccessible"];
 
-/// The directives of Federation 2 (connectors are not supported).
-pub(crate) const FEDERATION_2: [&str; 16] = [
-    "key",
-    "external",
-    "requires",
-    "provides",
-    "extends",
-    "shareable",
-    "inaccessible",
-    "tag",
-    "override",
-    "composeDirective",
-    "interfaceObject",
-    "authenticated",
-    "requiresScopes",
-    "policy",
-    "cost",
-    "listSize",
+/// The directives of Federation 2 that are composed here, and the minor version that each came with.
+const FEDERATION_2: [(&str, u32); 16] = [
+    ("key", 0),
+    ("external", 0),
+    ("requires", 0),
+    ("provides", 0),
+    ("extends", 0),
+    ("shareable", 0),
+    ("inaccessible", 0),
+    ("tag", 0),
+    ("override", 0),
+    ("composeDirective", 1),
+    ("interfaceObject", 3),
+    ("authenticated", 5),
+    ("requiresScopes", 5),
+    ("policy", 6),
+    ("cost", 9),
+    ("listSize", 9),
 ];
+
+/// What else of the federation can be imported: its scalars.
+const SCALARS: [&str; 4] = ["FieldSet", "Scope", "Policy", "ContextFieldValue"];
+
+/// Directives of Federation 2 that are not composed here: a schema that relies on them must not seem to work.
+const NOT_COMPOSED: [&str; 3] = ["context", "fromContext", "cacheTag"];
+
+/// Why a `@link` cannot be followed.
+pub(crate) struct LinkError {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) span: Option<SourceSpan>,
+}
 
 /// How a subgraph names the federation's directives.
 #[derive(Debug, Clone)]
@@ -44,22 +59,30 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Reads the links of a schema; `Err` names a version that is not known.
-    pub(crate) fn of(schema: &Schema) -> Result<Self, String> {
-        let links = schema.schema_definition.directives.get_all("link");
-        let federation = links
-            .map(|link| (link, LinkUrl::parse(text(link, "url").unwrap_or_default())))
-            .find(|(_, url)| url.identity == FEDERATION_SPEC);
-        let Some((link, url)) = federation else {
-            let canonical = FEDERATION_1.iter().map(|name| ((*name).to_owned(), *name)).collect();
-            return Ok(Self { version: None, canonical });
-        };
-        match url.version {
-            Some(version) if (2, 0) <= version && version <= NEWEST => {
-                Ok(Self { version: Some(version), canonical: imports(link) })
+    /// Reads the links of a subgraph's schema.
+    pub(crate) fn of(schema: &Schema) -> Result<Self, Vec<LinkError>> {
+        let links: Vec<Linked<'_>> = schema
+            .schema_definition
+            .directives
+            .get_all("link")
+            .map(|link| Linked::new(link))
+            .collect();
+        let mut errors: Vec<LinkError> = links.iter().filter_map(Linked::unknown).collect();
+        let federation = links.iter().find(|link| link.url.identity == FEDERATION_SPEC);
+        let link = match federation {
+            None => Self::federation_1(),
+            Some(federation) => {
+                let minor = federation.url.version.map_or(0, |(_, minor)| minor);
+                let canonical = federation.names(minor, &mut errors);
+                Self { version: federation.url.version, canonical }
             }
-            _ => Err(url.to_string()),
-        }
+        };
+        if errors.is_empty() { Ok(link) } else { Err(errors) }
+    }
+
+    fn federation_1() -> Self {
+        let canonical = FEDERATION_1.iter().map(|name| ((*name).to_owned(), *name)).collect();
+        Self { version: None, canonical }
     }
 
     /// The specification's name of a directive, if it is one of the federation's.
@@ -105,30 +128,133 @@ impl Link {
     }
 }
 
-/// What a link to the federation specification makes known: imported names, and the rest by its namespace.
-fn imports(link: &Directive) -> BTreeMap<String, &'static str> {
-    let namespace = text(link, "as").unwrap_or("federation");
-    let mut canonical: BTreeMap<String, &'static str> =
-        FEDERATION_2.iter().map(|name| (format!("{namespace}__{name}"), *name)).collect();
-    for import in
-        link.specified_argument_by_name("import").and_then(|v| v.as_list()).unwrap_or_default()
-    {
-        let (name, alias) = match &**import {
+/// One `@link` of a schema.
+struct Linked<'a> {
+    directive: &'a Node<Directive>,
+    url: LinkUrl,
+}
+
+impl<'a> Linked<'a> {
+    fn new(directive: &'a Node<Directive>) -> Self {
+        Self { directive, url: LinkUrl::parse(text(directive, "url").unwrap_or_default()) }
+    }
+
+    fn error(&self, code: &'static str, message: String) -> LinkError {
+        LinkError { code, message, span: self.directive.location() }
+    }
+
+    /// The error of a link to what is not known here and must be.
+    fn unknown(&self) -> Option<LinkError> {
+        let url = &self.url;
+        match (url.identity.as_str(), url.version) {
+            ("", _) => Some(
+                self.error("INVALID_LINK_DIRECTIVE_USAGE", "a `@link` has no `url`".to_owned()),
+            ),
+            (FEDERATION_SPEC, Some(version)) if (OLDEST..=NEWEST).contains(&version) => None,
+            (FEDERATION_SPEC, _) => {
+                let message =
+                    format!("`{url}` is not known here: versions 2.0 to 2.{} are", NEWEST.1);
+                Some(self.error("UNKNOWN_FEDERATION_LINK_VERSION", message))
+            }
+            (LINK_SPEC, version) if version != Some((1, 0)) => {
+                let message = format!("`{url}` is not known here: version 1.0 is");
+                Some(self.error("UNKNOWN_LINK_VERSION", message))
+            }
+            (LINK_SPEC, _) => None,
+            _ => self
+                .directive
+                .specified_argument_by_name("for")
+                .filter(|purpose| !purpose.is_null())
+                .map(|purpose| {
+                    let message = format!("`{url}` is linked for {purpose}, and is not known here");
+                    self.error("UNSUPPORTED_LINKED_FEATURE", message)
+                }),
+        }
+    }
+
+    /// What a link to the federation specification makes known: imported names, and the rest by its namespace.
+    fn names(&self, minor: u32, errors: &mut Vec<LinkError>) -> BTreeMap<String, &'static str> {
+        let namespace = text(self.directive, "as").unwrap_or("federation");
+        if Name::new(namespace).is_err() || namespace.contains("__") {
+            let message = format!(
+                "`{}` is linked as `{namespace}`, which is not a name for a namespace",
+                self.url
+            );
+            errors.push(self.error("INVALID_LINK_IDENTIFIER", message));
+        }
+        let known = FEDERATION_2.iter().filter(|(_, since)| *since <= minor);
+        let mut canonical: BTreeMap<String, &'static str> =
+            known.map(|(name, _)| (format!("{namespace}__{name}"), *name)).collect();
+        let imports = self.directive.specified_argument_by_name("import").and_then(|v| v.as_list());
+        for import in imports.unwrap_or_default() {
+            match self.import(import, minor) {
+                Ok(Some((alias, name))) => {
+                    canonical.insert(alias, name);
+                }
+                Ok(None) => {}
+                Err(error) => errors.push(error),
+            }
+        }
+        canonical
+    }
+
+    /// The name that an import gives to a directive; `None` for one that is not a directive.
+    fn import(
+        &self,
+        import: &Value,
+        minor: u32,
+    ) -> Result<Option<(String, &'static str)>, LinkError> {
+        let invalid = |message: String| self.error("INVALID_LINK_DIRECTIVE_USAGE", message);
+        let (name, alias) = match import {
             Value::String(name) => (name.as_str(), name.as_str()),
             Value::Object(fields) => {
                 let entry =
                     |key| fields.iter().find(|(name, _)| name == key).and_then(|(_, v)| v.as_str());
-                let Some(name) = entry("name") else { continue };
+                let name = entry("name").ok_or_else(|| {
+                    invalid(format!("an import of `{}` does not say the `name`", self.url))
+                })?;
                 (name, entry("as").unwrap_or(name))
             }
-            _ => continue,
+            other => {
+                return Err(invalid(format!(
+                    "`{other}` is neither the name of an import nor an object with it"
+                )));
+            }
         };
-        let known = FEDERATION_2.iter().find(|known| name.strip_prefix('@') == Some(**known));
-        if let Some(known) = known {
-            canonical.insert(alias.trim_start_matches('@').to_owned(), known);
+        let Some(directive) = name.strip_prefix('@') else {
+            if SCALARS.contains(&name) {
+                return Ok(None);
+            }
+            return Err(invalid(format!(
+                "`{name}` is imported from `{}`, which does not have it",
+                self.url
+            )));
+        };
+        if NOT_COMPOSED.contains(&directive) {
+            let message =
+                format!("`{name}` is imported from `{}`, and is not composed here", self.url);
+            return Err(self.error("UNSUPPORTED_FEATURE", message));
         }
+        let Some((known, since)) = FEDERATION_2.iter().find(|(known, _)| *known == directive)
+        else {
+            return Err(invalid(format!(
+                "`{name}` is imported from `{}`, which does not have it",
+                self.url
+            )));
+        };
+        if *since > minor {
+            return Err(invalid(format!(
+                "`{name}` is imported from `{}`, which does not have it: it came with version 2.{since}",
+                self.url
+            )));
+        }
+        let alias = alias.strip_prefix('@').ok_or_else(|| {
+            invalid(format!(
+                "directive `{name}` is imported as `{alias}`: its name begins with `@` as well"
+            ))
+        })?;
+        Ok(Some((alias.to_owned(), known)))
     }
-    canonical
 }
 
 /// A string argument of a directive.

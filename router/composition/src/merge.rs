@@ -1,23 +1,29 @@
 //! Merges the subgraphs type by type, and prints the supergraph.
 
+mod composite;
 mod element;
 mod field;
+mod field_type;
+mod input;
 mod leaf;
+mod overriding;
 mod print;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use apollo_compiler::Name;
+use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::ExtendedType;
 
-use crate::error::CompositionError;
-use crate::link::FEDERATION_2;
+use crate::error::{CompositionError, Hint, SubgraphLocation};
 use crate::subgraph::Subgraph;
 
-/// What every part of the merge needs to know, and where it leaves its errors.
+/// What every part of the merge needs to know, and where it leaves its errors and hints.
 pub(crate) struct Merge<'a> {
     subgraphs: &'a [Subgraph],
+    /// All definitions, by the type's name in the supergraph.
+    types: BTreeMap<Name, Vec<TypeIn<'a>>>,
     /// The values of `enum join__Graph`, by subgraph.
     graphs: Vec<String>,
     /// The types that stand in an argument or an input object somewhere, and in a field's type somewhere.
@@ -26,53 +32,62 @@ pub(crate) struct Merge<'a> {
     /// Specifications beside join that the output uses: the name in `@link`.
     features: BTreeSet<&'static str>,
     errors: Vec<CompositionError>,
+    hints: Vec<Hint>,
 }
 
-/// One type's definitions, with the place of each one's subgraph.
-type Definitions<'a> = Vec<(usize, &'a ExtendedType)>;
+/// One subgraph's definition of a type.
+#[derive(Clone, Copy)]
+struct TypeIn<'a> {
+    subgraph: usize,
+    ty: &'a ExtendedType,
+}
 
-/// Merges, or says everything that does not fit.
-pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<String, Vec<CompositionError>> {
-    let types = types_by_name(subgraphs);
+/// Where in which subgraph an element stands.
+type Place = (usize, Option<SourceSpan>);
+
+impl TypeIn<'_> {
+    fn place(&self) -> Place {
+        (self.subgraph, self.ty.name().location())
+    }
+}
+
+/// Merges into supergraph SDL, or says everything that does not fit.
+pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<(String, Vec<Hint>), Vec<CompositionError>> {
     let mut merge = Merge {
         subgraphs,
+        types: types_by_name(subgraphs),
         graphs: print::graph_names(subgraphs),
         used_as_input: BTreeSet::new(),
         used_as_output: BTreeSet::new(),
         features: BTreeSet::new(),
         errors: Vec::new(),
+        hints: Vec::new(),
     };
-    merge.note_uses(&types);
+    merge.note_uses();
+    merge.check_queries();
+    let types = merge.types.clone();
     let mut body = String::new();
     for (name, definitions) in &types {
-        merge.ty(name, definitions, &types, &mut body);
-    }
-    let queries = types.get("Query").into_iter().flatten();
-    if !queries.clone().any(|(index, query)| subgraphs[*index].fields(query).next().is_some()) {
-        let message =
-            "no subgraph has a field of the query root: at least one `Query` field is needed"
-                .to_owned();
-        merge.errors.push(CompositionError { code: "NO_QUERIES", message, locations: Vec::new() });
+        merge.ty(name, definitions, &mut body);
     }
     if merge.errors.is_empty() {
-        Ok(print::supergraph(&merge, &types, &body))
+        Ok((print::supergraph(&merge, &body), merge.hints))
     } else {
         Err(merge.errors)
     }
 }
 
 /// All types that the supergraph is made of, by their name there.
-fn types_by_name(subgraphs: &[Subgraph]) -> BTreeMap<Name, Definitions<'_>> {
-    let mut types: BTreeMap<Name, Definitions<'_>> = BTreeMap::new();
+fn types_by_name(subgraphs: &[Subgraph]) -> BTreeMap<Name, Vec<TypeIn<'_>>> {
+    let mut types: BTreeMap<Name, Vec<TypeIn<'_>>> = BTreeMap::new();
     for (index, subgraph) in subgraphs.iter().enumerate() {
         for ty in subgraph.schema.types.values() {
             let name = subgraph.supergraph_name(ty.name());
             let empty_root =
                 subgraph.is_root(&name) && name != "Query" && subgraph.fields(ty).next().is_none();
-            if ty.is_built_in() || is_machinery(ty.name(), subgraph) || empty_root {
-                continue;
+            if !ty.is_built_in() && !is_machinery(ty.name(), subgraph) && !empty_root {
+                types.entry(name).or_default().push(TypeIn { subgraph: index, ty });
             }
-            types.entry(name).or_default().push((index, ty));
         }
     }
     types
@@ -82,18 +97,18 @@ fn types_by_name(subgraphs: &[Subgraph]) -> BTreeMap<Name, Definitions<'_>> {
 fn is_machinery(name: &str, subgraph: &Subgraph) -> bool {
     matches!(name, "_Any" | "_Entity" | "_Service" | "_FieldSet")
         || ["federation__", "link__", "join__"].iter().any(|prefix| name.starts_with(prefix))
-        || (matches!(name, "FieldSet") && subgraph.link.version.is_some())
+        || (name == "FieldSet" && subgraph.link.version.is_some())
 }
 
 impl<'a> Merge<'a> {
     /// Notes which types are used as input and which as output.
-    fn note_uses(&mut self, types: &BTreeMap<Name, Definitions<'_>>) {
-        for (index, ty) in types.values().flatten() {
+    fn note_uses(&mut self) {
+        for TypeIn { subgraph, ty } in self.types.values().flatten() {
             if let ExtendedType::InputObject(input) = ty {
                 self.used_as_input
                     .extend(input.fields.values().map(|f| f.ty.inner_named_type().clone()));
             }
-            for field in self.subgraphs[*index].fields(ty) {
+            for field in self.subgraphs[*subgraph].fields(ty) {
                 self.used_as_output.insert(field.ty.inner_named_type().clone());
                 self.used_as_input
                     .extend(field.arguments.iter().map(|a| a.ty.inner_named_type().clone()));
@@ -101,43 +116,41 @@ impl<'a> Merge<'a> {
         }
     }
 
+    fn check_queries(&mut self) {
+        let mut queries = self.types.get("Query").into_iter().flatten();
+        if !queries.any(|query| self.subgraphs[query.subgraph].fields(query.ty).next().is_some()) {
+            let message =
+                "no subgraph has a field of the query root: at least one `Query` field is needed";
+            self.error("NO_QUERIES", message.to_owned(), []);
+        }
+    }
+
     /// Merges one type into the body.
-    fn ty(
-        &mut self,
-        name: &Name,
-        definitions: &Definitions<'a>,
-        types: &BTreeMap<Name, Definitions<'a>>,
-        body: &mut String,
-    ) {
+    fn ty(&mut self, name: &Name, definitions: &[TypeIn<'a>], body: &mut String) {
         if !self.kinds_agree(name, definitions) {
             return;
         }
-        let is_interface = definitions.iter().any(|(_, ty)| ty.is_interface());
-        let (_, first) = definitions[0];
-        self.describe(
-            definitions.iter().map(|(_, ty)| ty.description().map(|d| d.as_str())),
-            "",
-            body,
-        );
-        match first {
-            _ if is_interface => self.interface(name, definitions, types, body),
-            ExtendedType::Object(_) => self.object(name, definitions, types, body),
+        self.check_base(name, definitions);
+        let is_interface = definitions.iter().any(|definition| definition.ty.is_interface());
+        let descriptions = definitions.iter().map(|d| (d.subgraph, d.ty.description()));
+        self.describe(&format!("`{name}`"), descriptions, "", body);
+        match definitions[0].ty {
+            _ if is_interface => self.interface(name, definitions, body),
+            ExtendedType::Object(_) => self.object(name, definitions, body),
             ExtendedType::Scalar(_) => {
                 let _ = writeln!(body, "scalar {name}{}\n", self.type_directives(definitions));
             }
             ExtendedType::Union(_) => self.union(name, definitions, body),
             ExtendedType::Enum(_) => self.enumeration(name, definitions, body),
             ExtendedType::InputObject(_) => self.input_object(name, definitions, body),
-            ExtendedType::Interface(_) => {}
+            ExtendedType::Interface(_) => unreachable!("interfaces are printed above"),
         }
     }
 
     /// Whether all subgraphs mean the same kind of type; an `@interfaceObject` counts as an interface.
-    fn kinds_agree(&mut self, name: &Name, definitions: &Definitions<'_>) -> bool {
-        let kind = |index: usize, ty: &ExtendedType| match ty {
-            ExtendedType::Object(_) if self.subgraphs[index].is_interface_object(ty) => {
-                "an interface"
-            }
+    fn kinds_agree(&mut self, name: &Name, definitions: &[TypeIn<'_>]) -> bool {
+        let kind = |definition: &TypeIn<'_>| match definition.ty {
+            ExtendedType::Object(_) if self.is_interface_object(definition) => "an interface",
             ExtendedType::Object(_) => "an object type",
             ExtendedType::Interface(_) => "an interface",
             ExtendedType::Union(_) => "a union",
@@ -145,31 +158,64 @@ impl<'a> Merge<'a> {
             ExtendedType::Scalar(_) => "a scalar",
             ExtendedType::InputObject(_) => "an input object",
         };
-        let (first_index, first) = definitions[0];
-        let first_kind = kind(first_index, first);
-        let other = definitions.iter().find(|(index, ty)| kind(*index, ty) != first_kind);
-        let Some((index, ty)) = other else { return true };
+        let first = &definitions[0];
+        let Some(other) = definitions.iter().find(|other| kind(other) != kind(first)) else {
+            return true;
+        };
         let message = format!(
-            "`{name}` is {first_kind} in `{}` but {} in `{}`",
-            self.subgraphs[first_index].name,
-            kind(*index, ty),
-            self.subgraphs[*index].name
+            "`{name}` is {} in `{}` but {} in `{}`",
+            kind(first),
+            self.subgraphs[first.subgraph].name,
+            kind(other),
+            self.subgraphs[other.subgraph].name
         );
-        let involved = [first_index, *index];
-        self.error("TYPE_KIND_MISMATCH", message, &involved);
+        self.error("TYPE_KIND_MISMATCH", message, [first.place(), other.place()]);
         false
     }
 
-    /// Leaves an error that concerns these subgraphs.
-    fn error(&mut self, code: &'static str, message: String, subgraphs: &[usize]) {
-        let locations = subgraphs
-            .iter()
-            .map(|index| crate::SubgraphLocation {
-                subgraph: self.subgraphs[*index].name.clone(),
-                line_column: None,
-            })
-            .collect();
+    /// A type that is extended must be defined somewhere; in Federation 2, every subgraph may define it.
+    fn check_base(&mut self, name: &Name, definitions: &[TypeIn<'_>]) {
+        let extends = |definition: &TypeIn<'_>| {
+            let subgraph = &self.subgraphs[definition.subgraph];
+            !subgraph.is_root(name) && subgraph.only_extends(definition.ty)
+        };
+        if definitions.iter().all(extends) {
+            let subgraphs: Vec<usize> =
+                definitions.iter().map(|definition| definition.subgraph).collect();
+            let message = format!(
+                "`{name}` is extended in {} but defined in no subgraph",
+                self.names(&subgraphs)
+            );
+            self.error("EXTENSION_WITH_NO_BASE", message, definitions.iter().map(TypeIn::place));
+        }
+    }
+
+    fn is_interface_object(&self, definition: &TypeIn<'_>) -> bool {
+        self.subgraphs[definition.subgraph].is_interface_object(definition.ty)
+    }
+
+    /// Leaves an error about elements at these places.
+    fn error(
+        &mut self,
+        code: &'static str,
+        message: String,
+        places: impl IntoIterator<Item = Place>,
+    ) {
+        let locations =
+            places.into_iter().map(|(index, span)| self.subgraphs[index].location(span)).collect();
         self.errors.push(CompositionError { code, message, locations });
+    }
+
+    /// Leaves a hint about elements of these subgraphs.
+    fn hint(
+        &mut self,
+        code: &'static str,
+        message: String,
+        subgraphs: impl IntoIterator<Item = usize>,
+    ) {
+        let locations: Vec<SubgraphLocation> =
+            subgraphs.into_iter().map(|index| self.subgraphs[index].location(None)).collect();
+        self.hints.push(Hint { code, message, locations });
     }
 
     /// The names of subgraphs, in backticks: `` `a` and `b` ``.
@@ -182,9 +228,4 @@ impl<'a> Merge<'a> {
             None => "no subgraph".to_owned(),
         }
     }
-}
-
-/// Whether the name is one of the federation's own directives.
-pub(crate) fn is_federation_directive(name: &str) -> bool {
-    FEDERATION_2.contains(&name)
 }

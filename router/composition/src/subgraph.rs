@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apollo_compiler::ast::{Directive, FieldDefinition, OperationType};
+use apollo_compiler::ast::{FieldDefinition, OperationType};
 use apollo_compiler::collections::{IndexMap, IndexSet};
+use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::{Component, DirectiveList, ExtendedType, ObjectType, SchemaBuilder};
 use apollo_compiler::{Name, Schema, name};
 use supergraph::{FieldSet, FieldSetSelection};
 
 use crate::SubgraphSource;
 use crate::error::{CompositionError, SubgraphLocation};
-use crate::link::{Link, text};
+use crate::link::{Link, LinkError, text};
 
 /// A subgraph that parses; whether it means anything is checked by `validation`.
 pub(crate) struct Subgraph {
@@ -38,23 +39,22 @@ pub(crate) fn root_name(operation_type: OperationType) -> Name {
 impl Subgraph {
     /// Parses a subgraph's SDL.
     pub(crate) fn parse(source: &SubgraphSource) -> Result<Self, Vec<CompositionError>> {
-        let error = |code, message| {
-            let locations =
-                vec![SubgraphLocation { subgraph: source.name.clone(), line_column: None }];
-            vec![CompositionError { code, message, locations }]
-        };
         let builder = SchemaBuilder::new().adopt_orphan_extensions().ignore_builtin_redefinitions();
         let builder = builder.parse(&source.sdl, format!("{}.graphql", source.name));
         let extended: BTreeSet<Name> = builder.iter_orphan_extension_types().cloned().collect();
         let mut schema =
             builder.build().map_err(|broken| graphql_errors(&source.name, &broken.errors))?;
         add_default_roots(&mut schema);
-        let link = Link::of(&schema).map_err(|url| {
-            let message = format!(
-                "subgraph `{}` links `{url}`, which is not known here: versions 2.0 to 2.12 are",
-                source.name
-            );
-            error("UNKNOWN_FEDERATION_LINK_VERSION", message)
+        let link = Link::of(&schema).map_err(|errors| {
+            let error = |LinkError { code, message, span }| {
+                let locations = vec![location(&source.name, &schema, span)];
+                CompositionError {
+                    code,
+                    message: format!("subgraph `{}`: {message}", source.name),
+                    locations,
+                }
+            };
+            errors.into_iter().map(error).collect::<Vec<_>>()
         })?;
         let mut extensions = extended;
         for ty in schema.types.values() {
@@ -118,10 +118,10 @@ impl Subgraph {
 
     /// Every subgraph answers at its query root, if only for `_service` and `_entities`.
     fn add_query_root(&mut self) {
-        if self.schema.schema_definition.query.is_some() {
+        let name = root_name(OperationType::Query);
+        if self.schema.schema_definition.query.is_some() || self.schema.types.contains_key(&name) {
             return;
         }
-        let name = root_name(OperationType::Query);
         let root = ObjectType {
             description: None,
             name: name.clone(),
@@ -229,9 +229,25 @@ impl Subgraph {
     /// Whether the field is known here but not resolved here. The key fields of an extension are resolved here whatever
     /// their `@external` says: that is how Federation 1 wrote keys.
     pub(crate) fn is_external(&self, ty: &ExtendedType, field: &FieldDefinition) -> bool {
-        let marked = self.link.field_has(&field.directives, "external")
-            || self.link.has(ty.directives(), "external");
-        marked && !(self.extensions.contains(ty.name()) && self.is_key_field(ty, &field.name))
+        self.is_marked_external(ty, field)
+            && !(self.extensions.contains(ty.name()) && self.is_key_field(ty, &field.name))
+    }
+
+    /// Whether the field or its type says `@external`.
+    pub(crate) fn is_marked_external(&self, ty: &ExtendedType, field: &FieldDefinition) -> bool {
+        self.link.field_has(&field.directives, "external")
+            || self.link.has(ty.directives(), "external")
+    }
+
+    /// The object types that implement an interface.
+    pub(crate) fn implementing_types<'a>(
+        &'a self,
+        interface: &'a Name,
+    ) -> impl Iterator<Item = &'a ExtendedType> {
+        self.schema.types.values().filter(move |ty| {
+            let object = ty.as_object();
+            object.is_some_and(|o| o.implements_interfaces.iter().any(|i| i.name == *interface))
+        })
     }
 
     fn is_key_field(&self, ty: &ExtendedType, field: &Name) -> bool {
@@ -256,12 +272,18 @@ impl Subgraph {
         FieldSet::parse(text(directive, "fields")?).ok()
     }
 
-    /// The subgraph that this field was taken from by `@override`.
-    pub(crate) fn overrides<'a>(&'a self, field: &'a FieldDefinition) -> Option<&'a str> {
-        self.link
-            .field_all(&field.directives, "override")
-            .next()
-            .and_then(|d: &Directive| text(d, "from"))
+    /// The subgraph that this field is taken from by `@override`, and the label under which it moves.
+    pub(crate) fn overrides<'a>(
+        &'a self,
+        field: &'a FieldDefinition,
+    ) -> Option<(&'a str, Option<&'a str>)> {
+        let directive = self.link.field_all(&field.directives, "override").next()?;
+        Some((text(directive, "from")?, text(directive, "label")))
+    }
+
+    /// Whether the type is extended here and defined nowhere here.
+    pub(crate) fn only_extends(&self, ty: &ExtendedType) -> bool {
+        self.extensions.contains(ty.name())
     }
 
     /// Whether a key, a requirement or a provision of this subgraph selects the field.
@@ -298,13 +320,15 @@ impl Subgraph {
     }
 
     /// Where an element stands in the SDL.
-    pub(crate) fn location<T>(&self, element: &apollo_compiler::Node<T>) -> SubgraphLocation {
-        let range = element.line_column_range(&self.schema.sources);
-        SubgraphLocation {
-            subgraph: self.name.clone(),
-            line_column: range.map(|range| (range.start.line, range.start.column)),
-        }
+    pub(crate) fn location(&self, span: Option<SourceSpan>) -> SubgraphLocation {
+        location(&self.name, &self.schema, span)
     }
+}
+
+fn location(subgraph: &str, schema: &Schema, span: Option<SourceSpan>) -> SubgraphLocation {
+    let range = span.and_then(|span| span.line_column_range(&schema.sources));
+    let line_column = range.map(|range| (range.start.line, range.start.column));
+    SubgraphLocation { subgraph: subgraph.to_owned(), line_column }
 }
 
 /// The fields of an object or interface type.

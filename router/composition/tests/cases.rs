@@ -34,12 +34,12 @@ fn composes(file: &Path) -> datatest_stable::Result<()> {
     match composed {
         Ok(composition) if expects_errors => panic!("composes:\n{}", composition.supergraph_sdl),
         Ok(composition) => {
-            expect_file![case.join("supergraph.graphql")].assert_eq(&composition.supergraph_sdl)
+            expect_file![case.join("supergraph.graphql")].assert_eq(&composition.supergraph_sdl);
         }
         Err(errors) if expects_errors => {
-            let lines: String =
-                errors.0.iter().map(|e| format!("{}  {}\n", e.code, e.message)).collect();
-            expect_file![case.join("errors.txt")].assert_eq(&lines);
+            let lines: Vec<String> =
+                errors.0.iter().map(|error| format!("{}  {}", error.code, error.message)).collect();
+            expect_file![case.join("errors.txt")].assert_eq(&(lines.join("\n") + "\n"));
         }
         Err(errors) => panic!("does not compose:\n{errors}"),
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use apollo_compiler::Node;
 use apollo_compiler::ast::{Directive, Value};
 
-use super::{Definitions, Merge};
+use super::{Merge, TypeIn};
 
 /// Directives that are printed on the elements themselves, in this order; with the feature to link.
-const CARRIED: [(&str, &str); 8] = [
+const CARRIED: [(&str, &str); 9] = [
     ("deprecated", ""),
     ("specifiedBy", ""),
     ("inaccessible", "inaccessible"),
@@ -17,40 +18,60 @@ const CARRIED: [(&str, &str); 8] = [
     ("requiresScopes", "requiresScopes"),
     ("policy", "policy"),
     ("cost", "cost"),
+    ("listSize", "cost"),
 ];
 
 impl Merge<'_> {
-    /// Prints the first description that a subgraph gives.
+    /// Prints the description that most subgraphs give, the first of them where several are as common.
     pub(super) fn describe<'t>(
-        &self,
-        descriptions: impl IntoIterator<Item = Option<&'t str>>,
+        &mut self,
+        element: &str,
+        descriptions: impl IntoIterator<Item = (usize, Option<&'t Node<str>>)>,
         indent: &str,
         out: &mut String,
     ) {
-        let Some(text) = descriptions.into_iter().flatten().find(|text| !text.is_empty()) else {
+        let mut texts: Vec<(&str, Vec<usize>)> = Vec::new();
+        for (subgraph, text) in descriptions {
+            let Some(text) = text.map(Node::as_str).filter(|text| !text.is_empty()) else {
+                continue;
+            };
+            match texts.iter_mut().find(|(known, _)| *known == text) {
+                Some((_, subgraphs)) => subgraphs.push(subgraph),
+                None => texts.push((text, vec![subgraph])),
+            }
+        }
+        let Some(most) = texts.iter().map(|(_, subgraphs)| subgraphs.len()).max() else { return };
+        let Some((chosen, having)) = texts.iter().find(|(_, subgraphs)| subgraphs.len() == most)
+        else {
             return;
         };
-        let _ = if text.contains('\n') || text.contains('"') {
-            let escaped = text.replace("\"\"\"", "\\\"\"\"");
-            let lines: Vec<String> =
-                escaped.lines().map(|line| format!("{indent}{line}")).collect();
-            writeln!(out, "{indent}\"\"\"\n{}\n{indent}\"\"\"", lines.join("\n"))
-        } else {
-            writeln!(out, "{indent}\"{}\"", text.replace('\\', "\\\\"))
-        };
+        if texts.len() > 1 {
+            let others: Vec<usize> = texts
+                .iter()
+                .filter(|(text, _)| text != chosen)
+                .flat_map(|(_, subgraphs)| subgraphs.iter().copied())
+                .collect();
+            let message = format!(
+                "{element} is described differently in {} than in {}, whose description is used",
+                self.names(&others),
+                self.names(having)
+            );
+            self.hint("INCONSISTENT_DESCRIPTION", message, others);
+        }
+        print_description(chosen, indent, out);
     }
 
     /// `@join__type` for each subgraph and key, and the carried directives.
-    pub(super) fn type_directives(&mut self, definitions: &Definitions<'_>) -> String {
+    pub(super) fn type_directives(&mut self, definitions: &[TypeIn<'_>]) -> String {
         let mut out = String::new();
-        for (index, ty) in definitions {
-            let subgraph = &self.subgraphs[*index];
-            let graph = &self.graphs[*index];
-            let extension =
-                if subgraph.extensions.contains(ty.name()) { ", extension: true" } else { "" };
+        for definition in definitions {
+            let subgraph = &self.subgraphs[definition.subgraph];
+            let graph = &self.graphs[definition.subgraph];
+            let is_extension = subgraph.extensions.contains(definition.ty.name());
+            let extension = if is_extension { ", extension: true" } else { "" };
             let object =
-                if subgraph.is_interface_object(ty) { ", isInterfaceObject: true" } else { "" };
-            let keys = subgraph.keys(ty);
+                if self.is_interface_object(definition) { ", isInterfaceObject: true" } else { "" };
+            let keys = subgraph.keys(definition.ty);
             if keys.is_empty() {
                 let _ = write!(out, "\n  @join__type(graph: {graph}{object})");
             }
@@ -64,7 +85,7 @@ impl Merge<'_> {
             }
         }
         let applications =
-            definitions.iter().map(|(index, ty)| (*index, ty.directives().iter().map(|d| &***d)));
+            definitions.iter().map(|d| (d.subgraph, d.ty.directives().iter().map(|x| &***x)));
         for directive in self.carried(applications) {
             let _ = write!(out, "\n  {directive}");
         }
@@ -112,6 +133,24 @@ impl Merge<'_> {
         }
         printed
     }
+}
+
+fn print_description(text: &str, indent: &str, out: &mut String) {
+    let _ = if text.contains(['\n', '"']) {
+        let escaped = text.replace("\"\"\"", "\\\"\"\"");
+        let lines: Vec<String> = escaped
+            .lines()
+            .map(|line| if line.is_empty() { String::new() } else { format!("{indent}{line}") })
+            .collect();
+        writeln!(out, "{indent}\"\"\"\n{}\n{indent}\"\"\"", lines.join("\n"))
+    } else {
+        writeln!(out, "{indent}\"{}\"", text.replace('\\', "\\\\"))
+    };
+}
+
+/// Directives after an element on its line, each after a space.
+pub(super) fn after(directives: &[String]) -> String {
+    if directives.is_empty() { String::new() } else { format!(" {}", directives.join(" ")) }
 }
 
 fn arguments(directive: &Directive) -> String {

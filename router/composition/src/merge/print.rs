@@ -1,32 +1,86 @@
 //! Prints the frame of a supergraph: the links, the join specification's definitions, and the root types.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use apollo_compiler::Name;
+use supergraph::{JOIN_SPEC, LINK_SPEC};
 
-use super::{Definitions, Merge};
+use super::Merge;
 use crate::subgraph::Subgraph;
 
-const DEFINITIONS: &str = r#"directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
+/// The versions of the join specification that are written: the least that the subgraphs' federation versions need.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum JoinVersion {
+    /// Up to Federation 2.6.
+    V3,
+    /// Federation 2.7: progressive `@override`.
+    V4,
+    /// From Federation 2.8: contexts.
+    V5,
+}
 
-directive @join__graph(name: String!, url: String!) on ENUM_VALUE
+impl JoinVersion {
+    fn needed(subgraphs: &[Subgraph]) -> Self {
+        match subgraphs.iter().filter_map(|subgraph| subgraph.link.version).max() {
+            Some(version) if version >= (2, 8) => Self::V5,
+            Some((2, 7)) => Self::V4,
+            _ => Self::V3,
+        }
+    }
 
-directive @join__type(graph: join__Graph!, key: join__FieldSet, extension: Boolean! = false, resolvable: Boolean! = true, isInterfaceObject: Boolean! = false) repeatable on OBJECT | INTERFACE | UNION | ENUM | INPUT_OBJECT | SCALAR
+    fn minor(self) -> u32 {
+        match self {
+            Self::V3 => 3,
+            Self::V4 => 4,
+            Self::V5 => 5,
+        }
+    }
 
-directive @join__field(graph: join__Graph, requires: join__FieldSet, provides: join__FieldSet, type: String, external: Boolean, override: String, usedOverridden: Boolean) repeatable on FIELD_DEFINITION | INPUT_FIELD_DEFINITION
-
-directive @join__implements(graph: join__Graph!, interface: String!) repeatable on OBJECT | INTERFACE
-
-directive @join__unionMember(graph: join__Graph!, member: String!) repeatable on UNION
-
-directive @join__enumValue(graph: join__Graph!) repeatable on ENUM_VALUE
-
-scalar join__FieldSet
-
-scalar link__Import
-
-"#;
+    fn definitions(self) -> String {
+        let label = if self >= Self::V4 { ", overrideLabel: String" } else { "" };
+        let context =
+            if self >= Self::V5 { ", contextArguments: [join__ContextArgument!]" } else { "" };
+        let mut definitions = vec![
+            "directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA"
+                .to_owned(),
+            "directive @join__graph(name: String!, url: String!) on ENUM_VALUE".to_owned(),
+            "directive @join__type(graph: join__Graph!, key: join__FieldSet, extension: Boolean! = false, resolvable: \
+             Boolean! = true, isInterfaceObject: Boolean! = false) repeatable on OBJECT | INTERFACE | UNION | ENUM | \
+             INPUT_OBJECT | SCALAR"
+                .to_owned(),
+            format!(
+                "directive @join__field(graph: join__Graph, requires: join__FieldSet, provides: join__FieldSet, type: \
+                 String, external: Boolean, override: String, usedOverridden: Boolean{label}{context}) repeatable on \
+                 FIELD_DEFINITION | INPUT_FIELD_DEFINITION"
+            ),
+            "directive @join__implements(graph: join__Graph!, interface: String!) repeatable on OBJECT | INTERFACE"
+                .to_owned(),
+            "directive @join__unionMember(graph: join__Graph!, member: String!) repeatable on UNION".to_owned(),
+            "directive @join__enumValue(graph: join__Graph!) repeatable on ENUM_VALUE".to_owned(),
+        ];
+        if self >= Self::V4 {
+            definitions.push(
+                "directive @join__directive(graphs: [join__Graph!], name: String!, args: join__DirectiveArguments) \
+                 repeatable on SCHEMA | OBJECT | INTERFACE | FIELD_DEFINITION"
+                    .to_owned(),
+            );
+        }
+        definitions.push("scalar join__FieldSet".to_owned());
+        if self >= Self::V4 {
+            definitions.push("scalar join__DirectiveArguments".to_owned());
+        }
+        if self >= Self::V5 {
+            definitions.push("scalar join__FieldValue".to_owned());
+            definitions.push(
+                "input join__ContextArgument {\n  name: String!\n  type: String!\n  context: String!\n  selection: \
+                 join__FieldValue!\n}"
+                    .to_owned(),
+            );
+        }
+        definitions.push("scalar link__Import".to_owned());
+        definitions.join("\n\n") + "\n\n"
+    }
+}
 
 const PURPOSE: &str = r#"enum link__Purpose
 {
@@ -64,7 +118,7 @@ fn feature(name: &str) -> (&'static str, &'static str, &'static str) {
         "cost" => (
             "v0.1",
             "",
-            "directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR\n\n",
+            "directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR\n\ndirective @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION\n\n",
         ),
         _ => (
             "v0.3",
@@ -75,13 +129,11 @@ fn feature(name: &str) -> (&'static str, &'static str, &'static str) {
 }
 
 /// The whole supergraph around its merged types.
-pub(super) fn supergraph(
-    merge: &Merge<'_>,
-    types: &BTreeMap<Name, Definitions<'_>>,
-    body: &str,
-) -> String {
-    let mut out = String::from(
-        "schema\n  @link(url: \"https://specs.apollo.dev/link/v1.0\")\n  @link(url: \"https://specs.apollo.dev/join/v0.3\", for: EXECUTION)\n",
+pub(super) fn supergraph(merge: &Merge<'_>, body: &str) -> String {
+    let join = JoinVersion::needed(merge.subgraphs);
+    let mut out = format!(
+        "schema\n  @link(url: \"{LINK_SPEC}/v1.0\")\n  @link(url: \"{JOIN_SPEC}/v0.{}\", for: EXECUTION)\n",
+        join.minor()
     );
     for name in &merge.features {
         let (version, purpose, _) = feature(name);
@@ -93,12 +145,12 @@ pub(super) fn supergraph(
         [("query", "Query"), ("mutation", "Mutation"), ("subscription", "Subscription")]
     {
         let is_root = |subgraph: &Subgraph| subgraph.is_root(root);
-        if types.contains_key(root) && merge.subgraphs.iter().any(is_root) {
+        if merge.types.contains_key(root) && merge.subgraphs.iter().any(is_root) {
             let _ = writeln!(out, "  {field}: {root}");
         }
     }
     out.push_str("}\n\n");
-    out.push_str(DEFINITIONS);
+    out.push_str(&join.definitions());
     for name in &merge.features {
         out.push_str(feature(name).2);
     }
@@ -154,20 +206,17 @@ fn executable_directives(subgraphs: &[Subgraph]) -> String {
 /// The values of `enum join__Graph`: upper case, only letters, digits and `_`, unique.
 pub(super) fn graph_names(subgraphs: &[Subgraph]) -> Vec<String> {
     let wanted: Vec<String> = subgraphs.iter().map(|subgraph| graph_name(&subgraph.name)).collect();
-    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
     wanted
         .iter()
         .map(|name| {
-            let twins = wanted.iter().filter(|other| *other == name).count();
-            let free =
-                (1..).map(|n| format!("{name}_{n}")).find(|numbered| !taken.contains(numbered));
-            let chosen = if twins == 1 {
-                name.clone()
-            } else {
-                free.expect("there are more numbers than names")
-            };
-            taken.insert(chosen.clone());
-            chosen
+            if wanted.iter().filter(|other| *other == name).count() == 1 {
+                return name.clone();
+            }
+            let number = numbers.entry(name).or_default();
+            *number += 1;
+            // No name of its own ends in a number: `graph_name` sees to that.
+            format!("{name}_{number}")
         })
         .collect()
 }

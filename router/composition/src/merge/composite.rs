@@ -1,0 +1,284 @@
+//! Merges object types and interfaces around their fields.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use apollo_compiler::Name;
+use apollo_compiler::schema::ExtendedType;
+use indexmap::IndexMap;
+
+use super::element::after;
+use super::field::FieldIn;
+use super::{Merge, TypeIn};
+
+impl<'a> Merge<'a> {
+    /// Prints an object type.
+    pub(super) fn object(&mut self, name: &Name, definitions: &[TypeIn<'a>], out: &mut String) {
+        let interfaces = interfaces(definitions);
+        self.open("type", name, definitions, &interfaces, out);
+        let fields = self.fields_by_name(definitions);
+        for field in fields.values() {
+            self.field(name, definitions, field, out);
+        }
+        self.interface_object_fields(&interfaces, &fields, out);
+        out.push_str("}\n\n");
+        self.hint_partial_fields(
+            "INCONSISTENT_OBJECT_VALUE_TYPE_FIELD",
+            name,
+            definitions,
+            &fields,
+        );
+        self.hint_partial_entity(name, definitions);
+    }
+
+    /// Prints an interface; subgraphs that have it as an `@interfaceObject` add their fields to it.
+    pub(super) fn interface(&mut self, name: &Name, definitions: &[TypeIn<'a>], out: &mut String) {
+        let interfaces = interfaces(definitions);
+        self.open("interface", name, definitions, &interfaces, out);
+        let fields = self.fields_by_name(definitions);
+        for field in fields.values() {
+            self.field(name, definitions, field, out);
+        }
+        out.push_str("}\n\n");
+        self.hint_partial_fields(
+            "INCONSISTENT_INTERFACE_VALUE_TYPE_FIELD",
+            name,
+            definitions,
+            &fields,
+        );
+        self.check_implementations(name, &fields);
+        self.check_known_implementations(name, definitions);
+    }
+
+    fn open(
+        &mut self,
+        keyword: &str,
+        name: &Name,
+        definitions: &[TypeIn<'_>],
+        interfaces: &BTreeMap<Name, Vec<usize>>,
+        out: &mut String,
+    ) {
+        let names: Vec<&str> = interfaces.keys().map(Name::as_str).collect();
+        let implements = if names.is_empty() {
+            String::new()
+        } else {
+            format!(" implements {}", names.join(" & "))
+        };
+        let mut joins = String::new();
+        for (interface, subgraphs) in interfaces {
+            for index in subgraphs {
+                let graph = &self.graphs[*index];
+                let _ = write!(
+                    joins,
+                    "\n  @join__implements(graph: {graph}, interface: \"{interface}\")"
+                );
+            }
+        }
+        let directives = self.type_directives(definitions);
+        let _ = writeln!(out, "{keyword} {name}{implements}{joins}{directives}\n{{");
+    }
+
+    /// All fields of a type, in the order in which the subgraphs name them.
+    pub(super) fn fields_by_name(
+        &self,
+        definitions: &[TypeIn<'a>],
+    ) -> IndexMap<Name, Vec<FieldIn<'a>>> {
+        let mut fields: IndexMap<Name, Vec<FieldIn<'a>>> = IndexMap::new();
+        for TypeIn { subgraph, ty } in definitions.iter().copied() {
+            for definition in self.subgraphs[subgraph].fields(ty) {
+                let field = FieldIn { subgraph, parent: ty, definition };
+                fields.entry(definition.name.clone()).or_default().push(field);
+            }
+        }
+        fields
+    }
+
+    /// Fields that interface objects add to an implementing type: no subgraph resolves them on the type itself.
+    fn interface_object_fields(
+        &mut self,
+        interfaces: &BTreeMap<Name, Vec<usize>>,
+        own: &IndexMap<Name, Vec<FieldIn<'a>>>,
+        out: &mut String,
+    ) {
+        let mut added: BTreeSet<Name> = BTreeSet::new();
+        for interface in interfaces.keys() {
+            let definitions = self.types.get(interface).cloned().unwrap_or_default();
+            if !definitions.iter().any(|definition| self.is_interface_object(definition)) {
+                continue;
+            }
+            for (name, field) in &self.fields_by_name(&definitions) {
+                if own.contains_key(name) || !added.insert(name.clone()) {
+                    continue;
+                }
+                let coordinate = format!("{interface}.{name}");
+                // What is wrong with the field was said where the interface itself was merged.
+                let (errors, hints) = (self.errors.len(), self.hints.len());
+                let owners: Vec<_> =
+                    field.iter().copied().filter(|field| !self.is_external(field)).collect();
+                let signature = self.signature(&coordinate, &owners);
+                self.errors.truncate(errors);
+                self.hints.truncate(hints);
+                let Some((ty, arguments)) = signature else { continue };
+                let applications = field
+                    .iter()
+                    .map(|f| (f.subgraph, f.definition.directives.iter().map(|d| &**d)));
+                let carried = self.carried(applications);
+                let _ = writeln!(out, "  {name}{arguments}: {ty} @join__field{}", after(&carried));
+            }
+        }
+    }
+
+    /// Every object type that implements an interface must have its fields, in some subgraph.
+    fn check_implementations(
+        &mut self,
+        interface: &Name,
+        fields: &IndexMap<Name, Vec<FieldIn<'a>>>,
+    ) {
+        for (name, definitions) in self.types.clone() {
+            if !interfaces(&definitions).contains_key(interface) {
+                continue;
+            }
+            let has = self.fields_by_name(&definitions);
+            for (field, defined) in fields {
+                let is_added = defined.iter().any(|field| {
+                    self.is_interface_object(&TypeIn { subgraph: field.subgraph, ty: field.parent })
+                });
+                if has.contains_key(field) || is_added {
+                    continue;
+                }
+                let implementing: Vec<usize> =
+                    definitions.iter().map(|definition| definition.subgraph).collect();
+                let message = format!(
+                    "field `{interface}.{field}` is in the interface in `{}`, but `{name}`, which implements it, does \
+                     not have the field in {}",
+                    self.subgraphs[defined[0].subgraph].name,
+                    self.names(&implementing)
+                );
+                let places =
+                    defined.iter().map(FieldIn::place).chain(definitions.iter().map(TypeIn::place));
+                self.error("INTERFACE_FIELD_NO_IMPLEM", message, places.collect::<Vec<_>>());
+            }
+        }
+    }
+
+    /// A subgraph that has an interface as an object asks the others for the types behind it: a subgraph that answers
+    /// must know them all.
+    fn check_known_implementations(&mut self, interface: &Name, definitions: &[TypeIn<'a>]) {
+        let objects: Vec<TypeIn<'_>> = definitions
+            .iter()
+            .copied()
+            .filter(|definition| self.is_interface_object(definition))
+            .collect();
+        let Some(object) = objects.first().copied() else { return };
+        if objects.len() == definitions.len() {
+            let subgraphs: Vec<usize> = objects.iter().map(|object| object.subgraph).collect();
+            let message = format!(
+                "`{interface}` is an `@interfaceObject` in {}, but an interface in no subgraph",
+                self.names(&subgraphs)
+            );
+            self.error("INTERFACE_OBJECT_USAGE_ERROR", message, objects.iter().map(TypeIn::place));
+        }
+        for (name, implementing) in self.types.clone() {
+            if !interfaces(&implementing).contains_key(interface) {
+                continue;
+            }
+            if let Some(concrete) =
+                implementing.iter().find(|other| other.subgraph == object.subgraph)
+            {
+                let message = format!(
+                    "`{interface}` is an `@interfaceObject` in `{}`, which also defines `{name}`, a type that \
+                     implements it: it can know one or the other",
+                    self.subgraphs[object.subgraph].name
+                );
+                self.error(
+                    "INTERFACE_OBJECT_USAGE_ERROR",
+                    message,
+                    [object.place(), concrete.place()],
+                );
+            }
+            for real in definitions.iter().filter(|definition| definition.ty.is_interface()) {
+                let answers = self.subgraphs[real.subgraph]
+                    .keys(real.ty)
+                    .iter()
+                    .any(|(_, resolvable)| *resolvable);
+                let knows = implementing.iter().any(|other| other.subgraph == real.subgraph);
+                if answers && !knows {
+                    let message = format!(
+                        "interface `{interface}` has a `@key` in `{}`, which does not know `{name}`: `{}` has the \
+                         interface as an `@interfaceObject` and relies on it to know every implementing type",
+                        self.subgraphs[real.subgraph].name, self.subgraphs[object.subgraph].name
+                    );
+                    self.error(
+                        "INTERFACE_KEY_MISSING_IMPLEMENTATION_TYPE",
+                        message,
+                        [real.place(), object.place()],
+                    );
+                }
+            }
+        }
+    }
+
+    /// A value type whose subgraphs do not have the same fields cannot be answered whole by each.
+    fn hint_partial_fields(
+        &mut self,
+        code: &'static str,
+        name: &Name,
+        definitions: &[TypeIn<'a>],
+        fields: &IndexMap<Name, Vec<FieldIn<'a>>>,
+    ) {
+        let is_entity =
+            definitions.iter().any(|d| !self.subgraphs[d.subgraph].keys(d.ty).is_empty());
+        if is_entity || matches!(name.as_str(), "Query" | "Mutation" | "Subscription") {
+            return;
+        }
+        for (field, having) in fields {
+            let missing: Vec<usize> = definitions
+                .iter()
+                .map(|definition| definition.subgraph)
+                .filter(|index| having.iter().all(|field| field.subgraph != *index))
+                .collect();
+            if !missing.is_empty() {
+                let having: Vec<usize> = having.iter().map(|field| field.subgraph).collect();
+                let message = format!(
+                    "field `{name}.{field}` is in {} but not in {}",
+                    self.names(&having),
+                    self.names(&missing)
+                );
+                self.hint(code, message, missing);
+            }
+        }
+    }
+
+    /// A type that is an entity in some subgraphs and a value in others.
+    fn hint_partial_entity(&mut self, name: &Name, definitions: &[TypeIn<'a>]) {
+        let (entities, values): (Vec<&TypeIn<'_>>, Vec<&TypeIn<'_>>) =
+            definitions.iter().partition(|d| !self.subgraphs[d.subgraph].keys(d.ty).is_empty());
+        if entities.is_empty() || values.is_empty() {
+            return;
+        }
+        let subgraphs = |of: Vec<&TypeIn<'_>>| of.iter().map(|d| d.subgraph).collect::<Vec<_>>();
+        let (entities, values) = (subgraphs(entities), subgraphs(values));
+        let message = format!(
+            "`{name}` has a `@key` in {} but none in {}",
+            self.names(&entities),
+            self.names(&values)
+        );
+        self.hint("INCONSISTENT_ENTITY", message, values);
+    }
+}
+
+/// The interfaces of a type, with the subgraphs that say so.
+fn interfaces(definitions: &[TypeIn<'_>]) -> BTreeMap<Name, Vec<usize>> {
+    let mut interfaces: BTreeMap<Name, Vec<usize>> = BTreeMap::new();
+    for definition in definitions {
+        let implemented = match definition.ty {
+            ExtendedType::Object(object) => &object.implements_interfaces,
+            ExtendedType::Interface(interface) => &interface.implements_interfaces,
+            _ => continue,
+        };
+        for interface in implemented {
+            interfaces.entry(interface.name.clone()).or_default().push(definition.subgraph);
+        }
+    }
+    interfaces
+}

@@ -131,7 +131,8 @@ impl<'a> Merge<'a> {
             return;
         }
         self.check_base(name, definitions);
-        let is_interface = definitions.iter().any(|definition| definition.ty.is_interface());
+        let is_interface =
+            definitions.iter().any(|d| d.ty.is_interface() || self.is_interface_object(d));
         let descriptions = definitions.iter().map(|d| (d.subgraph, d.ty.description()));
         self.describe(&format!("`{name}`"), descriptions, "", body);
         match definitions[0].ty {

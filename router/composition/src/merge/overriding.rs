@@ -67,21 +67,20 @@ impl Merge<'_> {
                 self.hint("OVERRIDE_DIRECTIVE_CAN_BE_REMOVED", message, [taker.subgraph]);
                 continue;
             };
-            if self.check_giver(coordinate, taker, giver) {
-                moves.sources.insert(taker.subgraph, source);
-                moves.given.insert(source, self.is_needed(giver));
-                if let Some(label) = label {
-                    moves.labels.insert(taker.subgraph, label.to_owned());
-                    moves.labels.insert(source, label.to_owned());
-                }
-                self.hint_move(coordinate, taker, giver, label);
+            moves.sources.insert(taker.subgraph, source);
+            moves.given.insert(source, self.is_needed(giver));
+            if let Some(label) = label {
+                moves.labels.insert(taker.subgraph, label.to_owned());
+                moves.labels.insert(source, label.to_owned());
             }
+            self.check_giver(coordinate, taker, giver);
+            self.hint_move(coordinate, taker, giver, label);
         }
         moves
     }
 
-    /// Whether the field can be taken from there.
-    fn check_giver(&mut self, coordinate: &str, taker: &FieldIn<'_>, giver: &FieldIn<'_>) -> bool {
+    /// Checks that the field can be taken from there.
+    fn check_giver(&mut self, coordinate: &str, taker: &FieldIn<'_>, giver: &FieldIn<'_>) {
         let (to, from) = (&self.subgraphs[taker.subgraph], &self.subgraphs[giver.subgraph]);
         let places = [taker.place(), giver.place()];
         if from.overrides(giver.definition).is_some() {
@@ -90,7 +89,7 @@ impl Merge<'_> {
                 to.name, from.name
             );
             self.error("OVERRIDE_SOURCE_HAS_OVERRIDE", message, places);
-            return false;
+            return;
         }
         for directive in ["requires", "provides"] {
             if from.link.field_has(&giver.definition.directives, directive) {
@@ -99,10 +98,9 @@ impl Merge<'_> {
                     to.name, from.name
                 );
                 self.error("OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE", message, places);
-                return false;
+                return;
             }
         }
-        true
     }
 
     /// Whether a subgraph needs a field that it gave away: for a field set, or for an interface there.

@@ -151,6 +151,10 @@ impl<'a> Linked<'a> {
                 self.error("INVALID_LINK_DIRECTIVE_USAGE", "a `@link` has no `url`".to_owned()),
             ),
             (FEDERATION_SPEC, Some(version)) if (OLDEST..=NEWEST).contains(&version) => None,
+            (FEDERATION_SPEC | LINK_SPEC, None) => {
+                let message = format!("`{url}` has no version, such as `v2.5`");
+                Some(self.error("INVALID_LINK_IDENTIFIER", message))
+            }
             (FEDERATION_SPEC, _) => {
                 let message =
                     format!("`{url}` is not known here: versions 2.0 to 2.{} are", NEWEST.1);
@@ -180,7 +184,7 @@ impl<'a> Linked<'a> {
                 "`{}` is linked as `{namespace}`, which is not a name for a namespace",
                 self.url
             );
-            errors.push(self.error("INVALID_LINK_IDENTIFIER", message));
+            errors.push(self.error("INVALID_LINK_DIRECTIVE_USAGE", message));
         }
         let known = FEDERATION_2.iter().filter(|(_, since)| *since <= minor);
         let mut canonical: BTreeMap<String, &'static str> =

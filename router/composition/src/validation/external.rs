@@ -7,13 +7,14 @@ use super::Check;
 use super::field_set::UsedFields;
 
 impl Check<'_> {
-    /// Checks the external fields; Federation 1 was not strict about them.
+    /// Checks the external fields. Federation 1 was not strict about them: what nothing uses was left out.
     pub(super) fn externals(&mut self, used: &UsedFields) {
         let subgraph = self.subgraph;
-        if subgraph.link.version.is_none() {
-            return;
-        }
         for ty in subgraph.schema.types.values().filter(|ty| !ty.is_built_in()) {
+            if subgraph.link.version.is_none() {
+                self.only_unused_externals(ty, used);
+                continue;
+            }
             for field in subgraph.fields(ty).filter(|field| subgraph.is_marked_external(ty, field))
             {
                 if ty.is_interface() {
@@ -29,7 +30,6 @@ impl Check<'_> {
                 self.external_beside_others(ty, field);
                 self.external_unused(ty, field, used);
             }
-            self.only_unused_externals(ty, used);
         }
     }
 
@@ -40,7 +40,6 @@ impl Check<'_> {
             return;
         }
         let codes = [
-            ("requires", "EXTERNAL_COLLISION_WITH_ANOTHER_DIRECTIVE"),
             ("provides", "EXTERNAL_COLLISION_WITH_ANOTHER_DIRECTIVE"),
             ("tag", "MERGED_DIRECTIVE_APPLICATION_ON_EXTERNAL"),
             ("inaccessible", "MERGED_DIRECTIVE_APPLICATION_ON_EXTERNAL"),
@@ -79,16 +78,22 @@ impl Check<'_> {
         }
     }
 
-    /// A type all of whose fields are external and unused does nothing.
+    /// A type all of whose fields are external and unused is left out, which is an error where a field returns it.
     fn only_unused_externals(&mut self, ty: &ExtendedType, used: &UsedFields) {
         let subgraph = self.subgraph;
         let mut fields = subgraph.fields(ty).peekable();
         let is_useless = |field: &Component<FieldDefinition>| {
             subgraph.is_external(ty, field) && !self.is_used(ty, field, used)
         };
-        if ty.is_object() && fields.peek().is_some() && fields.all(is_useless) {
+        let is_returned = || {
+            let types = subgraph.schema.types.values();
+            types
+                .flat_map(|ty| subgraph.fields(ty))
+                .any(|field| field.ty.inner_named_type() == ty.name())
+        };
+        if ty.is_object() && fields.peek().is_some() && fields.all(is_useless) && is_returned() {
             let message = format!(
-                "every field of `{}` is `@external` in `{}`, and nothing there uses them",
+                "every field of `{}` is `@external` in `{}` and nothing there uses them, but a field returns the type",
                 ty.name(),
                 subgraph.name
             );

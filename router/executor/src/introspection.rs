@@ -1,0 +1,75 @@
+//! Answers `__schema` and `__type` from the API schema.
+
+use std::sync::Arc;
+
+use apollo_compiler::collections::HashMap;
+use apollo_compiler::executable::{ExecutableDocument, Operation};
+use apollo_compiler::introspection::{check_max_depth, partial_execute};
+use apollo_compiler::response::JsonMap;
+use apollo_compiler::schema::Implementers;
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{Name, Schema};
+use bytes::Bytes;
+
+use crate::RequestError;
+use crate::variables::Variables;
+
+/// What an operation that asks for the schema needs.
+#[derive(Debug)]
+pub(crate) struct Introspection {
+    schema: Valid<Schema>,
+    implementers: HashMap<Name, Implementers>,
+    document: Arc<Valid<ExecutableDocument>>,
+    operation_name: Option<Name>,
+}
+
+impl Introspection {
+    /// `None` where the operation does not ask for the schema.
+    pub(crate) fn of(
+        schema: &Valid<Schema>,
+        document: &Arc<Valid<ExecutableDocument>>,
+        operation: &Operation,
+    ) -> Result<Option<Self>, RequestError> {
+        let asks = operation
+            .root_fields(document)
+            .any(|field| matches!(field.name.as_str(), "__schema" | "__type"));
+        if !asks {
+            return Ok(None);
+        }
+        check_max_depth(document, operation)
+            .map_err(|error| RequestError::IntrospectionTooDeep(error.message().to_string()))?;
+        Ok(Some(Self {
+            schema: schema.clone(),
+            implementers: schema.implementers_map(),
+            document: document.clone(),
+            operation_name: operation.name.clone(),
+        }))
+    }
+
+    /// The answer to each root field that asks for the schema: response key and JSON.
+    pub(crate) fn answer(&self, variables: &Variables<'_>) -> Vec<(Name, Bytes)> {
+        let operation = self
+            .document
+            .operations
+            .get(self.operation_name.as_deref())
+            .expect("the operation was there when it was lowered");
+        let variables: JsonMap =
+            serde_json::from_slice(&variables.to_json()).expect("coerced variables are JSON");
+        let variables = Valid::assume_valid(variables);
+        let response = partial_execute(
+            &self.schema,
+            &self.implementers,
+            &self.document,
+            operation,
+            &variables,
+        );
+        let data = response.ok().and_then(|response| response.data).unwrap_or_default();
+        data.into_iter()
+            .filter_map(|(key, value)| {
+                let json =
+                    serde_json::to_vec(&value).expect("a JSON value can be written to memory");
+                Some((Name::new(key.as_str()).ok()?, Bytes::from(json)))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,148 @@
+//! Lowers the fetches of a plan: bodies with their gaps, paths, and templates of representations.
+
+use apollo_compiler::Name;
+use planner::{
+    EntityBatch, FetchId, FetchRequest, PathElement, QueryPlan, Representation,
+    RepresentationSelection, RequestText, request_text,
+};
+
+use crate::json::write_string;
+use crate::lower::Lowering;
+use crate::lower::shape::ROOT;
+use crate::program::{
+    Batch, Fetch, FetchIndex, FetchKind, Reader, ReaderId, ReaderKey, ReaderKind, ReaderTarget,
+    ShapeId, Step, Template, TemplateField,
+};
+
+impl Lowering<'_> {
+    pub(super) fn fetches(&mut self, query_plan: &QueryPlan) {
+        for fetch in &query_plan.fetches {
+            let lowered = self.fetch(fetch);
+            self.program.fetches.push(lowered);
+        }
+        for fetch in &query_plan.fetches {
+            for FetchId(on) in &fetch.depends_on {
+                self.program.fetches[*on as usize].dependents.push(FetchIndex(fetch.id.0));
+            }
+        }
+    }
+
+    fn fetch(&mut self, fetch: &planner::Fetch) -> Fetch {
+        let text = request_text(fetch, &self.operation.variables);
+        let (kind, data) = match &fetch.request {
+            FetchRequest::Root { selection_set, .. } => {
+                (FetchKind::Root, self.reader(&[selection_set], ROOT))
+            }
+            FetchRequest::Entities(batches) => {
+                let batches: Vec<Batch> = batches
+                    .iter()
+                    .enumerate()
+                    .map(|(index, batch)| self.batch(batch, &text, index))
+                    .collect();
+                let data = self.entities_reader(&batches);
+                (FetchKind::Entities(batches), data)
+            }
+        };
+        let mut body_start = b"{\"query\":".to_vec();
+        write_string(&text.text, &mut body_start);
+        Fetch {
+            subgraph: fetch.subgraph,
+            guard: self.plan_guard(&fetch.condition),
+            depends_on: fetch.depends_on.iter().map(|id| FetchIndex(id.0)).collect(),
+            dependents: Vec::new(),
+            body_start: body_start.into(),
+            variables: text.variables.into_iter().map(|name| (key(&name), name)).collect(),
+            data,
+            kind,
+        }
+    }
+
+    fn batch(&mut self, batch: &EntityBatch, text: &RequestText, index: usize) -> Batch {
+        let (path, shape) = self.path(&batch.path.0);
+        Batch {
+            variable: key(&text.representation_variables[index]),
+            key: Name::new(&text.entity_keys[index]).expect("the planner makes legal names"),
+            path,
+            templates: batch.representations.iter().map(|r| self.template(r, shape)).collect(),
+            reader: self.reader(&[&batch.selection_set], shape),
+        }
+    }
+
+    /// Reads `{"_e0":[…],"_e1":[…]}`: a slot for each batch.
+    fn entities_reader(&mut self, batches: &[Batch]) -> ReaderId {
+        let shape = self.program.new_shape();
+        let keys = batches
+            .iter()
+            .map(|batch| {
+                let slot = self.program.slot(shape, &batch.key);
+                let kind = ReaderKind::Object(batch.reader);
+                let targets = vec![ReaderTarget { slot, types: None, kind }];
+                ReaderKey { quoted: crate::json::quoted(&batch.key), targets }
+            })
+            .collect();
+        self.add_reader(Reader { shape, keys, needs_type: false })
+    }
+
+    /// The path from the root, and the shape of the objects there.
+    fn path(&mut self, path: &[PathElement]) -> (Vec<Step>, ShapeId) {
+        let mut shape = ROOT;
+        let steps = path
+            .iter()
+            .map(|element| match element {
+                PathElement::Key(key) => {
+                    let slot = self.program.slot(shape, key);
+                    shape = self.program.below(shape, slot);
+                    Step::Slot(slot)
+                }
+                PathElement::Items => Step::Items,
+                PathElement::TypeCondition(types) => Step::Types(self.type_set(types)),
+            })
+            .collect();
+        (steps, shape)
+    }
+
+    fn template(&mut self, representation: &Representation, shape: ShapeId) -> Template {
+        let types = &representation.runtime_types;
+        Template {
+            types: (!types.is_empty()).then(|| self.type_set(types)),
+            start: format!("{{\"__typename\":\"{}\"", representation.typename).into_bytes().into(),
+            fields: self.template_fields(&representation.fields, shape),
+        }
+    }
+
+    fn template_fields(
+        &mut self,
+        selections: &[RepresentationSelection],
+        shape: ShapeId,
+    ) -> Vec<TemplateField> {
+        selections
+            .iter()
+            .map(|selection| match selection {
+                RepresentationSelection::Field { name, input, .. } if name == "__typename" => {
+                    TemplateField::TypeName(self.program.slot(shape, input))
+                }
+                RepresentationSelection::Field { name, input, key: required, fields } => {
+                    let slot = self.program.slot(shape, input);
+                    let fields = if fields.is_empty() {
+                        Vec::new()
+                    } else {
+                        let below = self.program.below(shape, slot);
+                        self.template_fields(fields, below)
+                    };
+                    TemplateField::Value { key: key(name), slot, required: *required, fields }
+                }
+                RepresentationSelection::InlineFragment { runtime_types, fields } => {
+                    TemplateField::OfTypes(
+                        self.type_set(runtime_types),
+                        self.template_fields(fields, shape),
+                    )
+                }
+            })
+            .collect()
+    }
+}
+
+/// `"name":`
+fn key(name: &str) -> Box<[u8]> {
+    format!("\"{name}\":").into_bytes().into()
+}

@@ -1,0 +1,350 @@
+//! The flat form of a plan and its operation: everything a request needs, as arrays and indices.
+//!
+//! ```text
+//! Shape     a position of the response tree: which entries its objects have, as slots
+//! Reader    how an object of a subgraph's answer is read into a row of a shape
+//! Template  how a row becomes a representation
+//! Output    how a row becomes an object of the client's answer
+//! ```
+
+use apollo_compiler::Name;
+use foldhash::{HashMap, HashMapExt};
+use supergraph::SubgraphId;
+
+use crate::json::{quoted, unescape};
+
+/// All of it.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) types: TypeNames,
+    /// Evaluated once a request; [`Guard::ALWAYS`] is the first.
+    pub(crate) guards: Vec<Guard>,
+    /// The first is the root.
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) readers: Vec<Reader>,
+    pub(crate) fetches: Vec<Fetch>,
+    pub(crate) outputs: Vec<Output>,
+    /// The lists of fields that the outputs choose from, by runtime type.
+    pub(crate) field_lists: Vec<Vec<OutputField>>,
+    pub(crate) root_output: OutputId,
+    pub(crate) root_type: TypeId,
+}
+
+macro_rules! index {
+    ($(#[$doc:meta] $name:ident($inner:ty);)*) => {$(
+        #[$doc]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) struct $name(pub(crate) $inner);
+
+        impl $name {
+            pub(crate) fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+index! {
+    /// Into [`Program::shapes`].
+    ShapeId(u32);
+    /// Of an entry of a shape.
+    SlotId(u16);
+    /// Into [`Program::readers`].
+    ReaderId(u32);
+    /// Into [`Program::fetches`].
+    FetchIndex(u32);
+    /// Into [`Program::outputs`].
+    OutputId(u32);
+    /// Into [`Program::field_lists`].
+    FieldListId(u32);
+    /// Into [`Program::guards`].
+    GuardId(u32);
+    /// An object type that the plan or the operation names.
+    TypeId(u16);
+}
+
+impl TypeId {
+    /// The subgraph has not said.
+    pub(crate) const UNKNOWN: Self = Self(0);
+    /// One that neither the plan nor the operation names.
+    pub(crate) const OTHER: Self = Self(1);
+}
+
+/// The object types that the plan and the operation name.
+#[derive(Debug)]
+pub(crate) struct TypeNames {
+    quoted: Vec<Box<[u8]>>,
+    ids: HashMap<Box<[u8]>, TypeId>,
+}
+
+impl TypeNames {
+    pub(crate) fn new() -> Self {
+        // UNKNOWN and OTHER have no name.
+        Self { quoted: vec![Box::default(), Box::default()], ids: HashMap::new() }
+    }
+
+    pub(crate) fn intern(&mut self, name: &Name) -> TypeId {
+        let key = quoted(name);
+        if let Some(&id) = self.ids.get(&key) {
+            return id;
+        }
+        let id =
+            u16::try_from(self.quoted.len()).expect("a schema has less than 65,534 object types");
+        self.quoted.push(key.clone());
+        self.ids.insert(key, TypeId(id));
+        TypeId(id)
+    }
+
+    /// The type that a JSON value names; `None` where it is no string.
+    pub(crate) fn find(&self, json: &[u8]) -> Option<TypeId> {
+        if json.first() != Some(&b'"') {
+            return None;
+        }
+        if let Some(&id) = self.ids.get(json) {
+            return Some(id);
+        }
+        let name = unescape(json)?;
+        Some(self.ids.get(&*quoted(&name)).copied().unwrap_or(TypeId::OTHER))
+    }
+
+    /// The name as a JSON string.
+    pub(crate) fn quoted(&self, id: TypeId) -> &[u8] {
+        &self.quoted[id.index()]
+    }
+}
+
+/// A set of object types.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(crate) struct TypeSet(Vec<u64>);
+
+impl TypeSet {
+    pub(crate) fn insert(&mut self, id: TypeId) {
+        let word = id.index() / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (id.index() % 64);
+    }
+
+    pub(crate) fn contains(&self, id: TypeId) -> bool {
+        self.0.get(id.index() / 64).is_some_and(|word| word & (1 << (id.index() % 64)) != 0)
+    }
+
+    /// Whether an object may be of these types: so it is, too, where its type is unknown.
+    pub(crate) fn admits(&self, id: TypeId) -> bool {
+        id == TypeId::UNKNOWN || self.contains(id)
+    }
+
+    pub(crate) fn union(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            *word |= more;
+        }
+    }
+
+    pub(crate) fn intersect(&mut self, other: &Self) {
+        self.0.truncate(other.0.len());
+        for (word, allowed) in self.0.iter_mut().zip(&other.0) {
+            *word &= allowed;
+        }
+    }
+}
+
+/// A variable and the value for which the literal holds.
+pub(crate) type GuardLiteral = (Name, bool);
+
+/// When a fetch or an output field takes part: an alternative of `any` holds, and none of `unless`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Guard {
+    pub(crate) any: Vec<Vec<GuardLiteral>>,
+    pub(crate) unless: Vec<Vec<GuardLiteral>>,
+}
+
+impl Guard {
+    pub(crate) const ALWAYS: GuardId = GuardId(0);
+
+    pub(crate) fn holds(&self, value_of: impl Fn(&Name) -> bool) -> bool {
+        let holds =
+            |all: &Vec<GuardLiteral>| all.iter().all(|(name, wanted)| value_of(name) == *wanted);
+        self.any.iter().any(holds) && !self.unless.iter().any(holds)
+    }
+}
+
+/// A position of the response tree. Each object there is a row with one slot for each entry.
+#[derive(Debug, Default)]
+pub(crate) struct Shape {
+    pub(crate) entries: Vec<ShapeEntry>,
+}
+
+/// An entry of the objects at a position.
+#[derive(Debug)]
+pub(crate) struct ShapeEntry {
+    /// What the plan calls it: the client's response key, where the client asks for it.
+    pub(crate) name: Name,
+    /// The position below, where objects stand there.
+    pub(crate) below: Option<ShapeId>,
+    /// Whether the client asks for it, so that errors can point at it.
+    pub(crate) visible: bool,
+}
+
+/// How an object of a subgraph's answer is read.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) shape: ShapeId,
+    /// The keys expected, in their order.
+    pub(crate) keys: Vec<ReaderKey>,
+    /// Whether what is read depends on the object's type, which the answer tells.
+    pub(crate) needs_type: bool,
+}
+
+/// A key expected in an answer.
+#[derive(Debug)]
+pub(crate) struct ReaderKey {
+    /// With its quotes.
+    pub(crate) quoted: Box<[u8]>,
+    /// Where the value goes: to several entries where types differ; nowhere where it only fills a selection set.
+    pub(crate) targets: Vec<ReaderTarget>,
+}
+
+/// Where a value of an answer goes.
+#[derive(Debug)]
+pub(crate) struct ReaderTarget {
+    pub(crate) slot: SlotId,
+    /// The types whose objects are read so; `None` for all.
+    pub(crate) types: Option<TypeSet>,
+    pub(crate) kind: ReaderKind,
+}
+
+/// What is done with a value of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReaderKind {
+    /// It is kept as it stands.
+    Leaf,
+    /// It is kept, and is the object's type.
+    TypeName,
+    /// Objects in it become rows.
+    Object(ReaderId),
+}
+
+/// One fetch of the plan.
+#[derive(Debug)]
+pub(crate) struct Fetch {
+    pub(crate) subgraph: SubgraphId,
+    pub(crate) guard: GuardId,
+    pub(crate) depends_on: Vec<FetchIndex>,
+    pub(crate) dependents: Vec<FetchIndex>,
+    /// `{"query":"…"`
+    pub(crate) body_start: Box<[u8]>,
+    /// The client's variables that are sent along: `"name":`, and the name.
+    pub(crate) variables: Vec<(Box<[u8]>, Name)>,
+    /// How `data` is read: into the root, or, for entities, a list for each batch.
+    pub(crate) data: ReaderId,
+    /// What is asked.
+    pub(crate) kind: FetchKind,
+}
+
+/// Root fields, or entities.
+#[derive(Debug)]
+pub(crate) enum FetchKind {
+    Root,
+    Entities(Vec<Batch>),
+}
+
+/// One `_entities` field of a fetch.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// `"representations":`
+    pub(crate) variable: Box<[u8]>,
+    /// `_entities`, or its alias: as errors name it.
+    pub(crate) key: Name,
+    pub(crate) path: Vec<Step>,
+    pub(crate) templates: Vec<Template>,
+    pub(crate) reader: ReaderId,
+}
+
+/// A step from the root to the objects of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    Slot(SlotId),
+    Items,
+    Types(TypeSet),
+}
+
+/// How a row becomes a representation.
+#[derive(Debug)]
+pub(crate) struct Template {
+    /// The types represented so; `None` for all.
+    pub(crate) types: Option<TypeSet>,
+    /// `{"__typename":"Product"`
+    pub(crate) start: Box<[u8]>,
+    pub(crate) fields: Vec<TemplateField>,
+}
+
+/// A part of a representation.
+#[derive(Debug)]
+pub(crate) enum TemplateField {
+    Value {
+        /// `"name":`
+        key: Box<[u8]>,
+        slot: SlotId,
+        /// Without it, the object cannot be sent.
+        required: bool,
+        /// What is sent of an object; empty for leaves.
+        fields: Vec<TemplateField>,
+    },
+    /// `__typename`: left out where the row has none.
+    TypeName(SlotId),
+    /// Only of objects of these types.
+    OfTypes(TypeSet, Vec<TemplateField>),
+}
+
+/// How a row becomes an object of the answer: which list of fields, by its type.
+#[derive(Debug)]
+pub(crate) struct Output {
+    /// The field's type, for messages.
+    pub(crate) type_name: Name,
+    /// The type of rows that do not say theirs: the field's own where that is an object type.
+    pub(crate) static_type: TypeId,
+    /// By [`TypeId`]; `None` for types that clients may not see here.
+    pub(crate) by_type: Vec<Option<FieldListId>>,
+}
+
+/// A field of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OutputField {
+    /// `"key":`
+    pub(crate) quoted: Box<[u8]>,
+    pub(crate) key: Name,
+    pub(crate) slot: SlotId,
+    pub(crate) guard: GuardId,
+    /// `Type.field`, for messages.
+    pub(crate) coordinate: Box<str>,
+    /// Whether null is forbidden, level by level: the field itself, its items, their items.
+    pub(crate) non_null: Box<[bool]>,
+    pub(crate) kind: OutputKind,
+}
+
+/// What stands in a field's innermost items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OutputKind {
+    /// The name of the object's type.
+    TypeName,
+    Leaf(LeafKind),
+    Object(OutputId),
+}
+
+/// A leaf type, and so what its values look like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LeafKind {
+    Int,
+    Float,
+    String,
+    Boolean,
+    Id,
+    /// A custom scalar: any JSON.
+    Any,
+    /// The values that clients may see, with their quotes.
+    Enum(Box<[Box<[u8]>]>),
+}

@@ -1,0 +1,309 @@
+//! One request on its way: which fetches are ready, which are out, and what they brought.
+//!
+//! A fetch starts as soon as the fetches that it depends on have ended; there are no waves. Everything runs in the
+//! caller's task.
+
+pub(crate) mod answer;
+pub(crate) mod emit;
+pub(crate) mod place;
+pub(crate) mod representation;
+pub(crate) mod rows;
+pub(crate) mod scan;
+
+use std::collections::VecDeque;
+use std::ops::{ControlFlow, Range};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+use crate::error::{FetchFailure, FetchFailureReason, FieldError, FieldErrors, PathSegment};
+use crate::program::{Batch, Fetch, FetchIndex, FetchKind, Program};
+use crate::run::answer::Sent;
+use crate::run::place::{for_each_place, response_path, rows_at};
+use crate::run::representation::Representations;
+use crate::run::rows::{RowId, Rows};
+use crate::variables::Variables;
+use crate::{Limits, SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse};
+
+/// The state of a request.
+pub(crate) struct Run<'p> {
+    pub(crate) program: &'p Program,
+    pub(crate) limits: &'p Limits,
+    pub(crate) variables: &'p Variables<'p>,
+    /// For each guard of the program, whether it holds.
+    pub(crate) guards: Vec<bool>,
+    pub(crate) rows: Rows,
+    pub(crate) root: RowId,
+    pub(crate) errors: FieldErrors,
+    pub(crate) failures: Vec<FetchFailure>,
+    /// For each fetch, what it asks for, batch by batch.
+    pub(crate) representations: Vec<Vec<Representations>>,
+    pub(crate) subgraph_requests: usize,
+    progress: Vec<Progress>,
+    answer_bytes: usize,
+    entities: usize,
+}
+
+/// How far a fetch is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    /// Fetches that have to end before.
+    waits_for: usize,
+    /// Requests that are out.
+    requests: usize,
+    /// Whether it or what it depends on failed.
+    failed: bool,
+}
+
+impl<'p> Run<'p> {
+    /// A request of which nothing has been fetched.
+    pub(crate) fn new(
+        program: &'p Program,
+        limits: &'p Limits,
+        variables: &'p Variables<'p>,
+        guards: Vec<bool>,
+    ) -> Self {
+        let mut rows = Rows::default();
+        let root = rows.add_row(&program.shapes, crate::program::ShapeId(0), program.root_type);
+        let progress =
+            |fetch: &Fetch| Progress { waits_for: fetch.depends_on.len(), ..Progress::default() };
+        Self {
+            program,
+            limits,
+            variables,
+            guards,
+            rows,
+            root,
+            errors: FieldErrors::new(limits.errors),
+            failures: Vec::new(),
+            representations: program.fetches.iter().map(|_| Vec::new()).collect(),
+            subgraph_requests: 0,
+            progress: program.fetches.iter().map(progress).collect(),
+            answer_bytes: 0,
+            entities: 0,
+        }
+    }
+
+    /// Runs all fetches to their end.
+    pub(crate) async fn fetch_all<C: SubgraphClient>(&mut self, client: &C, context: &C::Context) {
+        let mut in_flight = FuturesUnordered::new();
+        let mut ready: VecDeque<FetchIndex> = (0u32..)
+            .map(FetchIndex)
+            .zip(&self.progress)
+            .filter(|(_, progress)| progress.waits_for == 0)
+            .map(|(fetch, _)| fetch)
+            .collect();
+        loop {
+            while let Some(fetch) = ready.pop_front() {
+                let requests = self.start(fetch);
+                if requests.is_empty() {
+                    self.end(fetch, &mut ready);
+                }
+                for (sent, request) in requests {
+                    in_flight.push(async move { (sent, client.fetch(request, context).await) });
+                }
+            }
+            let Some((sent, result)) = in_flight.next().await else { return };
+            if self.receive(&sent, result) {
+                self.end(sent.fetch, &mut ready);
+            }
+        }
+    }
+
+    /// The requests of a fetch: none where it is skipped, several where its entities are many.
+    fn start(&mut self, index: FetchIndex) -> Vec<(Sent, SubgraphRequest)> {
+        let program = self.program;
+        let fetch = &program.fetches[index.index()];
+        let requests = if !self.guards[fetch.guard.index()] {
+            Vec::new()
+        } else {
+            match &fetch.kind {
+                FetchKind::Root => vec![Sent { fetch: index, entities: Vec::new() }],
+                FetchKind::Entities(_) if self.lacks_input(fetch) => {
+                    self.progress[index.index()].failed = true;
+                    Vec::new()
+                }
+                FetchKind::Entities(batches) => self.represent(index, batches),
+            }
+        };
+        self.progress[index.index()].requests = requests.len();
+        self.subgraph_requests += requests.len();
+        requests
+            .into_iter()
+            .map(|sent| {
+                let body = self.body(fetch, &sent);
+                (sent, SubgraphRequest { subgraph: fetch.subgraph, body })
+            })
+            .collect()
+    }
+
+    fn lacks_input(&self, fetch: &Fetch) -> bool {
+        fetch.depends_on.iter().any(|on| self.progress[on.index()].failed)
+    }
+
+    /// Represents what the batches ask for, in chunks for as many requests.
+    fn represent(&mut self, index: FetchIndex, batches: &[Batch]) -> Vec<Sent> {
+        let represented: Vec<Representations> = batches
+            .iter()
+            .map(|batch| {
+                let mut representations = Representations::default();
+                for row in rows_at(&self.rows, self.root, &batch.path) {
+                    representations.add(&self.rows, row, &batch.templates);
+                }
+                representations
+            })
+            .collect();
+        let counts: Vec<usize> = represented.iter().map(Representations::len).collect();
+        self.representations[index.index()] = represented;
+        self.entities += counts.iter().sum::<usize>();
+        if self.entities > self.limits.entities {
+            self.fail(index, None, FetchFailureReason::TooManyEntities);
+            return Vec::new();
+        }
+        chunks(&counts, self.limits.entities_per_fetch)
+            .into_iter()
+            .map(|entities| Sent { fetch: index, entities })
+            .collect()
+    }
+
+    /// `{"query":"…","variables":{"first":5,"representations":[…]}}`
+    fn body(&self, fetch: &Fetch, sent: &Sent) -> Bytes {
+        let mut body = Vec::with_capacity(fetch.body_start.len() + 256);
+        body.extend_from_slice(&fetch.body_start);
+        let mut opening: &[u8] = b",\"variables\":{";
+        for (key, name) in &fetch.variables {
+            if let Some(value) = self.variables.json(name) {
+                body.extend_from_slice(opening);
+                body.extend_from_slice(key);
+                body.extend_from_slice(value);
+                opening = b",";
+            }
+        }
+        if let FetchKind::Entities(batches) = &fetch.kind {
+            let represented = &self.representations[sent.fetch.index()];
+            for ((batch, representations), range) in
+                batches.iter().zip(represented).zip(&sent.entities)
+            {
+                body.extend_from_slice(opening);
+                body.extend_from_slice(&batch.variable);
+                body.push(b'[');
+                body.extend_from_slice(representations.json(range.clone()));
+                body.push(b']');
+                opening = b",";
+            }
+        }
+        body.extend_from_slice(if opening == b"," { b"}}" } else { b"}" });
+        Bytes::from(body)
+    }
+
+    /// Takes in the end of a request; true where its fetch has ended, too.
+    fn receive(&mut self, sent: &Sent, result: Result<SubgraphResponse, SubgraphError>) -> bool {
+        let outcome = result
+            .map_err(FetchFailureReason::from)
+            .and_then(|response| self.take_in(sent, response));
+        if let Err(reason) = outcome {
+            self.fail(sent.fetch, Some(sent), reason);
+        }
+        let progress = &mut self.progress[sent.fetch.index()];
+        progress.requests -= 1;
+        progress.requests == 0
+    }
+
+    /// Notes that a fetch gave nothing, or one request of it.
+    fn fail(&mut self, index: FetchIndex, sent: Option<&Sent>, reason: FetchFailureReason) {
+        self.progress[index.index()].failed = true;
+        let program = self.program;
+        let fetch = &program.fetches[index.index()];
+        self.failures.push(FetchFailure { subgraph: fetch.subgraph, reason });
+        // The subgraph's own errors have been passed on.
+        if reason == FetchFailureReason::NoData {
+            return;
+        }
+        let paths = match &fetch.kind {
+            FetchKind::Root => self.root_paths(fetch),
+            FetchKind::Entities(batches) => (0..batches.len())
+                .filter(|&batch| sent.is_none_or(|sent| !sent.entities[batch].is_empty()))
+                .map(|batch| self.batch_path(&batches[batch]))
+                .collect(),
+        };
+        for path in paths {
+            self.errors.push(FieldError {
+                message: reason.to_string(),
+                path,
+                subgraph: Some(fetch.subgraph),
+                code: Some(reason.code().into()),
+            });
+        }
+    }
+
+    /// The root fields that a fetch asks for.
+    fn root_paths(&self, fetch: &Fetch) -> Vec<Vec<PathSegment>> {
+        let reader = &self.program.readers[fetch.data.index()];
+        let entries = &self.program.shapes[reader.shape.index()].entries;
+        let targets = reader.keys.iter().flat_map(|key| &key.targets);
+        targets
+            .map(|target| &entries[target.slot.index()])
+            .filter(|entry| entry.visible)
+            .map(|entry| vec![PathSegment::Key(entry.name.clone())])
+            .collect()
+    }
+
+    /// The place that all objects of a batch have in common.
+    fn batch_path(&self, batch: &Batch) -> Vec<PathSegment> {
+        let mut common: Option<Vec<PathSegment>> = None;
+        for_each_place(&self.rows, self.root, &batch.path, |_, steps| {
+            let path = response_path(self.program, &self.rows, steps);
+            let common = common.get_or_insert_with(|| path.clone());
+            let equal = common.iter().zip(&path).take_while(|(a, b)| a == b).count();
+            common.truncate(equal);
+            if equal <= 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        common.unwrap_or_default()
+    }
+
+    /// Ends a fetch; those that waited for it alone are ready.
+    fn end(&mut self, index: FetchIndex, ready: &mut VecDeque<FetchIndex>) {
+        for &dependent in &self.program.fetches[index.index()].dependents {
+            let progress = &mut self.progress[dependent.index()];
+            progress.waits_for -= 1;
+            if progress.waits_for == 0 {
+                ready.push_back(dependent);
+            }
+        }
+    }
+}
+
+/// Deals the representations of all batches into requests of at most so many, in order: for each request, a range of
+/// each batch. Nothing to ask for, no request.
+fn chunks(counts: &[usize], size: usize) -> Vec<Vec<Range<usize>>> {
+    let mut dealt = vec![0; counts.len()];
+    let mut chunks = Vec::new();
+    while dealt != counts {
+        let mut room = size.max(1);
+        let chunk = dealt
+            .iter_mut()
+            .zip(counts)
+            .map(|(dealt, &count)| {
+                let start = *dealt;
+                *dealt = count.min(start + room);
+                room -= *dealt - start;
+                start..*dealt
+            })
+            .collect();
+        chunks.push(chunk);
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chunks;
+
+    #[test]
+    fn deals_entities_into_requests() {
+        assert_eq!(chunks(&[2, 3], 10), [[0..2, 0..3]]);
+        assert_eq!(chunks(&[3, 2], 2), [[0..2, 0..0], [2..3, 0..1], [3..3, 1..2]]);
+        assert!(chunks(&[0, 0], 2).is_empty());
+    }
+}

@@ -1,0 +1,278 @@
+//! What a subgraph's answer means: rows merged into the response tree, and its errors at their places.
+
+use std::ops::{ControlFlow, Range};
+
+use apollo_compiler::Name;
+use serde::Deserialize;
+
+use crate::SubgraphResponse;
+use crate::error::{FetchFailureReason, FieldError, PathSegment};
+use crate::program::{Batch, Fetch, FetchIndex, FetchKind, ReaderId, ReaderKind, SlotId};
+use crate::run::Run;
+use crate::run::place::{for_each_place, response_path};
+use crate::run::rows::{RowId, Slice, Slot};
+use crate::run::scan::scan;
+
+/// A request that has been sent: its fetch, and for each batch which of its representations went with it.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    pub(crate) fetch: FetchIndex,
+    pub(crate) entities: Vec<Range<usize>>,
+}
+
+/// An error as a subgraph reports it; parts that are not as the specification says are left out.
+#[derive(Debug, Deserialize)]
+struct SubgraphFieldError {
+    #[serde(default)]
+    message: serde_json::Value,
+    #[serde(default)]
+    path: serde_json::Value,
+    #[serde(default)]
+    extensions: serde_json::Value,
+}
+
+/// Where an error of an entity fetch belongs.
+struct EntityErrorPlace {
+    batch: usize,
+    /// `None` where the subgraph does not say which: then it may be any.
+    index: Option<usize>,
+    below: Vec<PathSegment>,
+}
+
+impl Run<'_> {
+    /// Takes in an answer: its data, then its errors.
+    pub(crate) fn take_in(
+        &mut self,
+        sent: &Sent,
+        response: SubgraphResponse,
+    ) -> Result<(), FetchFailureReason> {
+        let program = self.program;
+        let fetch = &program.fetches[sent.fetch.index()];
+        self.answer_bytes += response.body.len();
+        if self.answer_bytes > self.limits.answer_bytes.min(u32::MAX as usize) {
+            return Err(FetchFailureReason::AnswersTooLarge);
+        }
+        let refused = response.status >= 400;
+        let envelope =
+            scan(program, &mut self.rows, response.body, fetch.data, self.limits.nesting).map_err(
+                |_| {
+                    if refused {
+                        FetchFailureReason::Status(response.status)
+                    } else {
+                        FetchFailureReason::NotJson
+                    }
+                },
+            )?;
+        let errors = envelope.errors.map(|slice| self.subgraph_errors(slice)).unwrap_or_default();
+        let outcome = match envelope.data {
+            Slot::Row(data) => self.merge(sent, fetch, data, errors.is_empty()),
+            Slot::Null | Slot::Absent if !errors.is_empty() => Err(FetchFailureReason::NoData),
+            Slot::Null | Slot::Absent if refused => {
+                Err(FetchFailureReason::Status(response.status))
+            }
+            _ => Err(FetchFailureReason::NotGraphql),
+        };
+        for error in errors {
+            self.add_subgraph_error(sent, fetch, &error);
+        }
+        outcome
+    }
+
+    fn subgraph_errors(&self, slice: Slice) -> Vec<SubgraphFieldError> {
+        serde_json::from_slice(self.rows.json(slice)).unwrap_or_default()
+    }
+
+    fn merge(
+        &mut self,
+        sent: &Sent,
+        fetch: &Fetch,
+        data: RowId,
+        flawless: bool,
+    ) -> Result<(), FetchFailureReason> {
+        match &fetch.kind {
+            FetchKind::Root => self.rows.merge(self.root, data),
+            FetchKind::Entities(_) => {
+                for (batch, range) in sent.entities.iter().enumerate() {
+                    let slot = SlotId(u16::try_from(batch).expect("lowering numbered them so"));
+                    match self.rows.slot(data, slot) {
+                        Slot::List(list) if list.len() == range.len() => {
+                            let entities: Vec<Slot> =
+                                (0..list.len()).map(|i| self.rows.item(list, i)).collect();
+                            self.merge_entities(sent.fetch, batch, range.start, &entities)?;
+                        }
+                        // A failed `_entities`, whose error says why.
+                        Slot::Null | Slot::Absent if !flawless || range.is_empty() => {}
+                        _ => return Err(FetchFailureReason::Entities),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Merges entities into the rows that were represented; the first of them answers representation `first`.
+    fn merge_entities(
+        &mut self,
+        fetch: FetchIndex,
+        batch: usize,
+        first: usize,
+        entities: &[Slot],
+    ) -> Result<(), FetchFailureReason> {
+        if entities.iter().any(|entity| matches!(entity, Slot::Leaf(_) | Slot::List(_))) {
+            return Err(FetchFailureReason::Entities);
+        }
+        let represented = self.represented_rows(fetch, batch, first..first + entities.len());
+        for (&entity, mut targets) in entities.iter().zip(represented) {
+            let Slot::Row(entity) = entity else { continue };
+            self.rows.add_copies(&mut targets);
+            if targets.len() > 1 {
+                self.rows.share_below(entity);
+            }
+            targets.into_iter().for_each(|target| self.rows.merge(target, entity));
+        }
+        Ok(())
+    }
+
+    /// For each representation of a range, the rows it stands for.
+    fn represented_rows(
+        &self,
+        fetch: FetchIndex,
+        batch: usize,
+        range: Range<usize>,
+    ) -> Vec<Vec<RowId>> {
+        let mut rows = vec![Vec::new(); range.len()];
+        for &(row, representation) in self.representations[fetch.index()][batch].rows() {
+            let representation = representation as usize;
+            if range.contains(&representation) {
+                rows[representation - range.start].push(row);
+            }
+        }
+        rows
+    }
+
+    fn add_subgraph_error(&mut self, sent: &Sent, fetch: &Fetch, error: &SubgraphFieldError) {
+        let path = error.path.as_array().map(Vec::as_slice).unwrap_or_default();
+        let field_error = |path| FieldError {
+            message: error.message.as_str().unwrap_or("the subgraph reported an error").to_owned(),
+            path,
+            subgraph: Some(fetch.subgraph),
+            code: error.extensions.get("code").cloned(),
+        };
+        match &fetch.kind {
+            FetchKind::Root => {
+                let path = self.translated(fetch.data, path);
+                self.errors.push(field_error(path));
+            }
+            FetchKind::Entities(batches) => {
+                for place in self.entity_error_places(sent, batches, path) {
+                    for path in self.entity_paths(sent, batches, &place) {
+                        self.errors.push(field_error(path));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A path of the subgraph's answer as one of the client's, ending where the client's ends.
+    fn translated(&self, reader: ReaderId, path: &[serde_json::Value]) -> Vec<PathSegment> {
+        let mut reader = Some(reader);
+        let mut translated = Vec::new();
+        for segment in path {
+            match segment {
+                serde_json::Value::String(key) => {
+                    let Some((name, below)) = reader.and_then(|reader| self.entry_for(reader, key))
+                    else {
+                        break;
+                    };
+                    translated.push(PathSegment::Key(name));
+                    reader = below;
+                }
+                serde_json::Value::Number(index) => {
+                    let Some(index) = index.as_u64().and_then(|index| u32::try_from(index).ok())
+                    else {
+                        break;
+                    };
+                    translated.push(PathSegment::Index(index));
+                }
+                _ => break,
+            }
+        }
+        translated
+    }
+
+    /// The entry of the client's answer into which a key is read, and how what is below it is read.
+    fn entry_for(&self, reader: ReaderId, key: &str) -> Option<(Name, Option<ReaderId>)> {
+        let reader = &self.program.readers[reader.index()];
+        let entries = &self.program.shapes[reader.shape.index()].entries;
+        let expected = reader
+            .keys
+            .iter()
+            .find(|expected| &expected.quoted[1..expected.quoted.len() - 1] == key.as_bytes())?;
+        let target = expected.targets.iter().find(|target| entries[target.slot.index()].visible)?;
+        let below = match target.kind {
+            ReaderKind::Object(below) => Some(below),
+            ReaderKind::Leaf | ReaderKind::TypeName => None,
+        };
+        Some((entries[target.slot.index()].name.clone(), below))
+    }
+
+    /// `["_entities", 2, "price"]`: the third entity sent. Without an index, any entity of the batch; without even the
+    /// key, any of the request.
+    fn entity_error_places(
+        &self,
+        sent: &Sent,
+        batches: &[Batch],
+        path: &[serde_json::Value],
+    ) -> Vec<EntityErrorPlace> {
+        let named = path.first().and_then(serde_json::Value::as_str);
+        let Some(batch) = batches.iter().position(|batch| named == Some(&*batch.key)) else {
+            let any = |batch| EntityErrorPlace { batch, index: None, below: Vec::new() };
+            return (0..batches.len()).map(any).collect();
+        };
+        let range = &sent.entities[batch];
+        let index = path
+            .get(1)
+            .and_then(serde_json::Value::as_u64)
+            .and_then(|index| usize::try_from(index).ok())
+            .filter(|&index| index < range.len())
+            .map(|index| range.start + index);
+        let below = match index {
+            Some(_) => self.translated(batches[batch].reader, &path[2..]),
+            None => Vec::new(),
+        };
+        vec![EntityErrorPlace { batch, index, below }]
+    }
+
+    /// All places of the client's answer where the entity stands.
+    fn entity_paths(
+        &self,
+        sent: &Sent,
+        batches: &[Batch],
+        place: &EntityErrorPlace,
+    ) -> Vec<Vec<PathSegment>> {
+        let range = match place.index {
+            Some(index) => index..index + 1,
+            None => sent.entities[place.batch].clone(),
+        };
+        let mut rows: Vec<RowId> =
+            self.represented_rows(sent.fetch, place.batch, range).into_iter().flatten().collect();
+        self.rows.add_copies(&mut rows);
+        let mut wanted = vec![false; self.rows.len()];
+        rows.into_iter().for_each(|row| wanted[row.0 as usize] = true);
+        let mut room = self.limits.errors.saturating_sub(self.errors.len());
+        let mut paths = Vec::new();
+        for_each_place(&self.rows, self.root, &batches[place.batch].path, |row, steps| {
+            if room == 0 {
+                return ControlFlow::Break(());
+            }
+            if wanted[row.0 as usize] {
+                room -= 1;
+                let mut path = response_path(self.program, &self.rows, steps);
+                path.extend_from_slice(&place.below);
+                paths.push(path);
+            }
+            ControlFlow::Continue(())
+        });
+        paths
+    }
+}

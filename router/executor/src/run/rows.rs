@@ -1,0 +1,293 @@
+//! The response tree while it grows: rows of slots, whose leaves are slices of the subgraphs' answers.
+
+use bytes::Bytes;
+
+use crate::json::Cursor;
+use crate::program::{Shape, ShapeId, SlotId, TypeId};
+
+/// A row's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct RowId(pub(crate) u32);
+
+/// An entry of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// No subgraph has said anything: counts as null.
+    Absent,
+    Null,
+    /// JSON as the subgraph wrote it.
+    Leaf(Slice),
+    Row(RowId),
+    List(List),
+}
+
+/// A part of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slice {
+    pub(crate) source: u32,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+/// Items that stand side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct List {
+    start: u32,
+    len: u32,
+}
+
+impl List {
+    /// How many items.
+    pub(crate) fn len(self) -> usize {
+        self.len as usize
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    shape: ShapeId,
+    first_slot: u32,
+    slots: u16,
+    type_id: TypeId,
+    /// Whether several objects hold it, so that it must be copied before it changes.
+    shared: bool,
+}
+
+/// All rows of a request, and the answers that their leaves point into.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    rows: Vec<Row>,
+    slots: Vec<Slot>,
+    items: Vec<Slot>,
+    sources: Vec<Bytes>,
+    /// Shared rows, each with a copy that was made of it.
+    copies: Vec<(RowId, RowId)>,
+}
+
+impl Rows {
+    /// Keeps an answer. Its length has been checked against a limit below 4 GiB.
+    pub(crate) fn add_source(&mut self, source: Bytes) -> u32 {
+        self.sources.push(source);
+        index(self.sources.len() - 1)
+    }
+
+    /// A new row with nothing in it.
+    pub(crate) fn add_row(&mut self, shapes: &[Shape], shape: ShapeId, type_id: TypeId) -> RowId {
+        let first_slot = index(self.slots.len());
+        let width = shapes[shape.index()].entries.len();
+        self.slots.resize(self.slots.len() + width, Slot::Absent);
+        let slots = u16::try_from(width).expect("slots are numbered by u16");
+        self.rows.push(Row { shape, first_slot, slots, type_id, shared: false });
+        RowId(index(self.rows.len() - 1))
+    }
+
+    /// A new list.
+    pub(crate) fn add_list(&mut self, items: impl IntoIterator<Item = Slot>) -> List {
+        let start = self.items.len();
+        self.items.extend(items);
+        List { start: index(start), len: index(self.items.len() - start) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn type_id(&self, row: RowId) -> TypeId {
+        self.row(row).type_id
+    }
+
+    pub(crate) fn set_type(&mut self, row: RowId, type_id: TypeId) {
+        self.rows[row.0 as usize].type_id = type_id;
+    }
+
+    pub(crate) fn shape(&self, row: RowId) -> ShapeId {
+        self.row(row).shape
+    }
+
+    pub(crate) fn is_shared(&self, row: RowId) -> bool {
+        self.row(row).shared
+    }
+
+    fn row(&self, row: RowId) -> Row {
+        self.rows[row.0 as usize]
+    }
+
+    pub(crate) fn slot(&self, row: RowId, slot: SlotId) -> Slot {
+        self.slots[self.row(row).first_slot as usize + slot.index()]
+    }
+
+    pub(crate) fn set_slot(&mut self, row: RowId, slot: SlotId, value: Slot) {
+        let first = self.row(row).first_slot as usize;
+        self.slots[first + slot.index()] = value;
+    }
+
+    pub(crate) fn item(&self, list: List, item: usize) -> Slot {
+        self.items[list.start as usize + item]
+    }
+
+    /// The JSON of a leaf.
+    pub(crate) fn json(&self, slice: Slice) -> &[u8] {
+        &self.sources[slice.source as usize][slice.start as usize..slice.end as usize]
+    }
+
+    /// The items of a list that was kept as it stands; `None` where it is no list.
+    pub(crate) fn leaf_items(&self, list: Slice, nesting_limit: usize) -> Option<Vec<Slot>> {
+        let mut cursor = Cursor::new(self.json(list), nesting_limit);
+        let mut items = Vec::new();
+        let mut turn = cursor.enter(b'[').ok()?;
+        while cursor.next_item(&mut turn).ok()? {
+            let null = cursor.peek().ok()? == b'n';
+            let item = cursor.value().ok()?;
+            let (start, end) = (list.start + index(item.start), list.start + index(item.end));
+            items.push(if null { Slot::Null } else { Slot::Leaf(Slice { start, end, ..list }) });
+        }
+        Some(items)
+    }
+
+    /// Writes into a row what a newer row of the same shape says.
+    pub(crate) fn merge(&mut self, into: RowId, from: RowId) {
+        if into == from {
+            return;
+        }
+        if self.type_id(into) == TypeId::UNKNOWN {
+            self.set_type(into, self.type_id(from));
+        }
+        for slot in (0..self.row(from).slots).map(SlotId) {
+            let merged = self.merged(self.slot(into, slot), self.slot(from, slot));
+            self.set_slot(into, slot, merged);
+        }
+    }
+
+    /// Two subgraphs' word on one entry: objects become one, lists are joined item by item, and something goes before
+    /// null.
+    fn merged(&mut self, old: Slot, new: Slot) -> Slot {
+        match (old, new) {
+            (Slot::Absent | Slot::Null, Slot::Absent) => old,
+            (Slot::Absent | Slot::Null, new) => new,
+            (Slot::Row(old), Slot::Row(new)) => {
+                let own = self.own(old);
+                self.merge(own, new);
+                Slot::Row(own)
+            }
+            (Slot::List(old), Slot::List(new)) if old.len == new.len => {
+                let items: Vec<Slot> = (0..old.len())
+                    .map(|item| self.merged(self.item(old, item), self.item(new, item)))
+                    .collect();
+                Slot::List(self.add_list(items))
+            }
+            (old, _) => old,
+        }
+    }
+
+    /// The row itself where one object holds it, else a copy.
+    fn own(&mut self, row: RowId) -> RowId {
+        let original = self.row(row);
+        if !original.shared {
+            return row;
+        }
+        let first = original.first_slot as usize;
+        let first_slot = index(self.slots.len());
+        self.slots.extend_from_within(first..first + usize::from(original.slots));
+        self.rows.push(Row { first_slot, shared: false, ..original });
+        let copy = RowId(index(self.rows.len() - 1));
+        self.copies.push((row, copy));
+        copy
+    }
+
+    /// Adds to some rows the copies that were made of them: what is said of an entity holds for its copies.
+    pub(crate) fn add_copies(&self, rows: &mut Vec<RowId>) {
+        for &(original, copy) in &self.copies {
+            if rows.contains(&original) {
+                rows.push(copy);
+            }
+        }
+    }
+
+    /// Notes that several objects are about to hold what this row holds.
+    pub(crate) fn share_below(&mut self, row: RowId) {
+        for slot in (0..self.row(row).slots).map(SlotId) {
+            self.share(self.slot(row, slot));
+        }
+    }
+
+    fn share(&mut self, slot: Slot) {
+        match slot {
+            Slot::Row(row) if !self.is_shared(row) => {
+                self.rows[row.0 as usize].shared = true;
+                self.share_below(row);
+            }
+            Slot::List(list) => (0..list.len()).for_each(|item| self.share(self.item(list, item))),
+            Slot::Absent | Slot::Null | Slot::Leaf(_) | Slot::Row(_) => {}
+        }
+    }
+}
+
+/// Arenas are indexed by `u32`: answers are limited long before.
+fn index(len: usize) -> u32 {
+    u32::try_from(len).expect("answers are limited to less than 4 GiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::ShapeEntry;
+    use apollo_compiler::name;
+
+    /// A root with entries `a` and `b`; below each, objects with `a` and `b`.
+    fn shapes() -> Vec<Shape> {
+        let entries = |below| {
+            [name!("a"), name!("b")]
+                .into_iter()
+                .map(|name| ShapeEntry { name, below, visible: true })
+                .collect()
+        };
+        vec![Shape { entries: entries(Some(ShapeId(1))) }, Shape { entries: entries(None) }]
+    }
+
+    const A: SlotId = SlotId(0);
+    const B: SlotId = SlotId(1);
+
+    #[test]
+    fn a_slot_is_sixteen_bytes() {
+        assert_eq!(size_of::<Slot>(), 16);
+    }
+
+    #[test]
+    fn merges_objects_entry_by_entry_and_prefers_something_to_null() {
+        let (shapes, mut rows) = (shapes(), Rows::default());
+        let new_row =
+            |rows: &mut Rows, shape| rows.add_row(&shapes, ShapeId(shape), TypeId::UNKNOWN);
+        let (root, other) = (new_row(&mut rows, 0), new_row(&mut rows, 0));
+        let (left, right) = (new_row(&mut rows, 1), new_row(&mut rows, 1));
+        let leaf = Slot::Leaf(Slice { source: 0, start: 0, end: 1 });
+        rows.set_slot(left, A, leaf);
+        rows.set_slot(right, B, leaf);
+        rows.set_slot(root, A, Slot::Row(left));
+        rows.set_slot(root, B, Slot::Null);
+        rows.set_slot(other, A, Slot::Row(right));
+        rows.set_slot(other, B, leaf);
+        rows.merge(root, other);
+        assert_eq!(rows.slot(root, A), Slot::Row(left));
+        assert_eq!((rows.slot(left, A), rows.slot(left, B)), (leaf, leaf));
+        assert_eq!(rows.slot(root, B), leaf);
+    }
+
+    #[test]
+    fn copies_a_shared_row_before_it_changes() {
+        let (shapes, mut rows) = (shapes(), Rows::default());
+        let new_row =
+            |rows: &mut Rows, shape| rows.add_row(&shapes, ShapeId(shape), TypeId::UNKNOWN);
+        let (first, second, fresh) =
+            (new_row(&mut rows, 0), new_row(&mut rows, 0), new_row(&mut rows, 0));
+        let (shared, more) = (new_row(&mut rows, 1), new_row(&mut rows, 1));
+        rows.set_slot(first, A, Slot::Row(shared));
+        rows.set_slot(second, A, Slot::Row(shared));
+        rows.share_below(first);
+        rows.set_slot(more, B, Slot::Null);
+        rows.set_slot(fresh, A, Slot::Row(more));
+        rows.merge(first, fresh);
+        assert_ne!(rows.slot(first, A), Slot::Row(shared));
+        assert_eq!(rows.slot(second, A), Slot::Row(shared));
+        assert_eq!(rows.slot(shared, B), Slot::Absent);
+    }
+}

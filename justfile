@@ -1,0 +1,47 @@
+# `just --list`. Nothing here is needed: `cargo run` starts everything, `scripts/test` checks everything.
+
+# What is checked without running a test.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    cargo test -p tidy
+
+# All tests, on the embedded database; `scripts/test` runs them on Postgres and NATS too.
+test *ARGUMENTS:
+    cargo test --workspace {{ ARGUMENTS }}
+
+# Writes the expected outputs anew. Then read the diff.
+bless *ARGUMENTS:
+    UPDATE_EXPECT=1 cargo test --workspace {{ ARGUMENTS }}
+    git diff --stat
+
+# Prints the supergraph of running subgraphs.
+compose:
+    cargo run -p server -- compose --config router.yaml supergraph.yaml
+
+# Prints the query plan of an operation.
+plan OPERATION SUPERGRAPH="router/cases/ridegraph/home/supergraph.graphql":
+    cargo run -p server -- plan --supergraph {{ SUPERGRAPH }} {{ OPERATION }}
+
+# Starts the separate processes in containers; the first time with fresh secrets.
+up:
+    test -f .env || scripts/secrets > .env
+    docker compose up --build --detach --wait
+
+# Ends them. The data stays.
+down:
+    docker compose down
+
+# Brings the tables of DATABASE_URL up to date; `just migrate status`, `just migrate down`.
+migrate *ARGUMENTS="up":
+    cargo run -p migrations -- {{ ARGUMENTS }}
+
+# The story, in one process and in separate ones, and in a browser.
+e2e:
+    cargo test -p standalone
+    scripts/test processes browser
+
+# Advisories, licences and bans, for whoever has cargo-deny.
+deny:
+    cargo deny check

@@ -2,7 +2,10 @@
 
 use sea_orm_migration::prelude::*;
 
+mod fleet;
+mod ride;
+
 /// The migrations of logistics, in order.
 pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![]
+    vec![Box::new(fleet::Migration), Box::new(ride::Migration)]
 }

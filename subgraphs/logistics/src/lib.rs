@@ -1,1 +1,208 @@
 //! Who moves where: drivers, vehicles, rides.
+//!
+//! 1. [`build`] takes the [`Config`] and the parts that all services share, and makes the routes; [`Logistics::run`] starts
+//!    the workers, [`start`] does both.
+//! 2. A user becomes a driver through `registration`, whose work the `saga` does step by step; `availability` is what
+//!    operations and the driver then do with the `driver` and its `vehicle`s.
+//! 3. A `product`'s price for a trip is computed by `fare` and locked in a `quote`.
+//! 4. A `ride` is asked for in `ride_mutation`, offered by `dispatch`, and changed in one place, `ride_change`, along the
+//!    states of `transition`. When it is over, both sides say what they think in `rating`.
+//! 5. `user` and `product` are other services' entities, of which logistics knows some fields more.
+
+mod availability;
+mod dispatch;
+mod driver;
+mod fare;
+mod fleet;
+mod geo;
+mod kind;
+mod product;
+mod quote;
+mod rating;
+mod registration;
+mod ride;
+mod ride_change;
+mod ride_mutation;
+mod saga;
+mod scalar;
+mod settings;
+mod table;
+mod transition;
+mod user;
+mod vehicle;
+
+use std::sync::Arc;
+
+use async_graphql::{EmptySubscription, MergedObject, Schema};
+use axum::Router;
+use sea_orm::DbErr;
+use service::{
+    AccessTokens, AllowList, Entities, Idempotency, Inbox, Outbox, Parts, PeerIdentity, Running,
+    StartError, Subgraph, Tasks, federation_sdl,
+};
+use tokio::sync::Notify;
+
+pub use quote::QuoteKey;
+pub use settings::{Config, Settings};
+
+use crate::fleet::Fleet;
+
+const NAME: &str = "logistics";
+const TABLES: [&str; 10] = [
+    "Driver",
+    "Vehicle",
+    "Ride",
+    "DriverRegistrationSession",
+    "logistics_ride_event",
+    "logistics_offer",
+    "logistics_rider",
+    "logistics_outbox",
+    "logistics_inbox",
+    "logistics_idempotency",
+];
+
+#[derive(Default, MergedObject)]
+struct Query(
+    driver::DriverQuery,
+    registration::RegistrationQuery,
+    ride::RideQuery,
+    dispatch::OfferQuery,
+    user::UserQuery,
+    product::ProductQuery,
+);
+
+#[derive(Default, MergedObject)]
+struct Mutation(
+    registration::RegistrationMutation,
+    availability::DriverMutation,
+    vehicle::VehicleMutation,
+    ride_mutation::RideMutation,
+    rating::RatingMutation,
+);
+
+/// The schema as composition reads it.
+pub fn sdl() -> String {
+    federation_sdl(
+        &service::schema(Query::default(), Mutation::default(), EmptySubscription).finish(),
+    )
+}
+
+/// Logistics, ready to run: its routes are there, its workers wait.
+pub struct Logistics {
+    app: Router,
+    tasks: Tasks,
+    workers: Workers,
+}
+
+/// What logistics does without being asked, step by step.
+#[derive(Clone)]
+pub struct Workers(Arc<Fleet>);
+
+impl Workers {
+    /// Takes one registration one step further; says whether there was one.
+    pub async fn step_registration(&self) -> Result<bool, DbErr> {
+        saga::run_once(&self.0).await
+    }
+
+    /// Offers the rides that wait for a driver, and expires those that waited too long.
+    pub async fn step_dispatch(&self) -> Result<(), DbErr> {
+        dispatch::run_once(&self.0).await
+    }
+}
+
+impl Logistics {
+    /// The routes.
+    pub fn app(&self) -> Router {
+        self.app.clone()
+    }
+
+    /// The workers, to be stepped by hand.
+    pub fn workers(&self) -> Workers {
+        self.workers.clone()
+    }
+
+    /// Starts the workers.
+    pub fn run(mut self) -> Running {
+        let (registering, dispatching) = (Arc::clone(&self.workers.0), Arc::clone(&self.workers.0));
+        self.tasks.start(|stop| saga::run(registering, stop));
+        self.tasks.start(|stop| dispatch::run(dispatching, stop));
+        Running { app: self.app, tasks: self.tasks }
+    }
+}
+
+/// Starts logistics on a database whose tables are there.
+pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> {
+    Ok(build(config, parts).await?.run())
+}
+
+/// Makes the routes, the relay of events and their consumers; no worker runs yet.
+pub async fn build(config: Config, parts: Parts) -> Result<Logistics, StartError> {
+    parts.database.require_tables(&TABLES).await?;
+    let identity =
+        PeerIdentity { caller: NAME, callee: "auth", permissions: &["read:users", "write:roles"] };
+    let fleet = Arc::new(Fleet {
+        outbox: Outbox::new(NAME, parts.clock.clone()),
+        idempotency: Idempotency::new(NAME, parts.clock.clone()),
+        auth: parts.peer(identity, &parts.peers.auth),
+        quotes: config.quotes,
+        bell: Notify::new(),
+        parts: parts.clone(),
+    });
+    let mut tasks = Tasks::new();
+    fleet.outbox.start_relay(parts.database.clone(), parts.bus.clone(), &mut tasks);
+    consume(&fleet, &mut tasks);
+
+    let schema: Schema<Query, Mutation, EmptySubscription> =
+        service::schema(Query::default(), Mutation::default(), EmptySubscription)
+            .data(Arc::clone(&fleet))
+            .finish();
+    let subgraph = Subgraph {
+        name: NAME,
+        sdl: federation_sdl(&schema),
+        schema,
+        entities: entities(&parts),
+        access_tokens: AccessTokens::from_auth(parts.peers.auth.clone(), parts.clock.clone()),
+        allow_list: AllowList::router_only().with("auth", &["read:drivers"]).with("platform", &[]),
+        dependencies: vec![("auth", parts.peers.auth.clone())],
+    };
+    Ok(Logistics { app: service::app(subgraph, &parts), tasks, workers: Workers(fleet) })
+}
+
+/// Listens to what the other services tell.
+fn consume(fleet: &Arc<Fleet>, tasks: &mut Tasks) {
+    let inbox = Inbox::new(NAME, fleet.parts.database.clone(), fleet.parts.clock.clone());
+    let told = Arc::clone(fleet);
+    let handler: service::bus::Handler = Arc::new(move |event| {
+        let (fleet, inbox) = (Arc::clone(&told), inbox.clone());
+        Box::pin(async move {
+            if let Some(transaction) = inbox.open("logistics.riders", &event).await? {
+                rating::user_created(&fleet, &transaction, &event).await?;
+                transaction.commit().await?;
+            }
+            Ok(())
+        })
+    });
+    fleet.parts.bus.consume("logistics-riders", &["user.created"], handler, tasks);
+}
+
+fn entities(parts: &Parts) -> Entities {
+    let database = &parts.database.read;
+    let of = || database.clone();
+    let (drivers, by_user, vehicles, by_driver) = (of(), of(), of(), of());
+    let (rides, active, registrations, registrations_by_user, riders) =
+        (of(), of(), of(), of(), of());
+    Entities::new()
+        .with(&[("Driver", "id")], move || driver::DriverById(drivers.clone()))
+        .with(&[("Driver", "userId"), ("User", "id")], move || {
+            driver::DriverByUser(by_user.clone())
+        })
+        .with(&[("Vehicle", "id")], move || vehicle::VehicleById(vehicles.clone()))
+        .with(&[], move || vehicle::VehiclesByDriver(by_driver.clone()))
+        .with(&[("Ride", "id")], move || ride::RideById(rides.clone()))
+        .with(&[], move || ride::ActiveRideByRider(active.clone()))
+        .with(&[("DriverRegistrationSession", "id")], move || {
+            registration::RegistrationById(registrations.clone())
+        })
+        .with(&[], move || registration::RegistrationByUser(registrations_by_user.clone()))
+        .with(&[], move || user::RiderById(riders.clone()))
+}

@@ -1,0 +1,315 @@
+//! What operations and drivers do with a driver: approve, reject, suspend; go online, say where they are.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use chrono::TimeDelta;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveValue::Set, Condition, IntoActiveModel};
+use serde_json::json;
+use service::{
+    Batch, Caller, ConflictCode, DateTime, NewEvent, Problem, ValidationCode, authenticated,
+    error::bad_user_input,
+};
+use uuid::Uuid;
+
+use crate::driver::{Driver, DriverByUser};
+use crate::fleet::Fleet;
+use crate::geo::Point;
+use crate::kind::{DriverAvailability, DriverStatus};
+use crate::scalar::CoordinatesInput;
+use crate::table::{driver, vehicle};
+use crate::vehicle::required_text;
+
+/// Clocks of phones differ: a point may be this far ahead.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(2);
+/// The most points in one report.
+const POINTS_LIMIT: usize = 500;
+
+#[derive(InputObject)]
+struct ApproveDriverInput {
+    driver_id: ID,
+}
+
+#[derive(InputObject)]
+struct RejectDriverInput {
+    driver_id: ID,
+    reason: String,
+}
+
+#[derive(InputObject)]
+struct SuspendDriverInput {
+    driver_id: ID,
+    reason: String,
+    until: Option<DateTime>,
+}
+
+#[derive(InputObject)]
+struct SetDriverAvailabilityInput {
+    availability: DriverAvailability,
+    vehicle_id: Option<ID>,
+}
+
+#[derive(InputObject)]
+struct ReportDriverLocationInput {
+    points: Vec<LocationPointInput>,
+}
+
+#[derive(InputObject)]
+struct LocationPointInput {
+    coordinates: CoordinatesInput,
+    heading: Option<f64>,
+    speed_meters_per_second: Option<f64>,
+    recorded_at: DateTime,
+}
+
+/// A driver, or why not.
+type Changed = Result<Result<driver::Model, Problem>>;
+
+macro_rules! driver_payload {
+    ($($name:ident)*) => {$(
+        #[derive(SimpleObject)]
+        struct $name {
+            driver: Option<Driver>,
+            problems: Vec<Problem>,
+        }
+
+        impl From<Result<driver::Model, Problem>> for $name {
+            fn from(changed: Result<driver::Model, Problem>) -> Self {
+                match changed {
+                    Ok(row) => Self { driver: Some(Driver(Arc::new(row))), problems: vec![] },
+                    Err(problem) => Self { driver: None, problems: vec![problem] },
+                }
+            }
+        }
+    )*};
+}
+
+driver_payload!(ApproveDriverPayload RejectDriverPayload SuspendDriverPayload SetDriverAvailabilityPayload);
+
+#[derive(SimpleObject)]
+struct ReportDriverLocationPayload {
+    accepted: i32,
+    problems: Vec<Problem>,
+}
+
+/// The mutations of drivers.
+#[derive(Default)]
+pub(crate) struct DriverMutation;
+
+#[Object]
+impl DriverMutation {
+    #[graphql(requires_scopes = "write:drivers")]
+    async fn approve_driver(
+        &self,
+        ctx: &Context<'_>,
+        input: ApproveDriverInput,
+    ) -> Option<Result<ApproveDriverPayload>> {
+        Some(decide(ctx, &input.driver_id, &Decision::Approve).await.map(Into::into))
+    }
+
+    #[graphql(requires_scopes = "write:drivers")]
+    async fn reject_driver(
+        &self,
+        ctx: &Context<'_>,
+        input: RejectDriverInput,
+    ) -> Option<Result<RejectDriverPayload>> {
+        let decision = Decision::Reject { reason: input.reason };
+        Some(decide(ctx, &input.driver_id, &decision).await.map(Into::into))
+    }
+
+    #[graphql(requires_scopes = "write:drivers")]
+    async fn suspend_driver(
+        &self,
+        ctx: &Context<'_>,
+        input: SuspendDriverInput,
+    ) -> Option<Result<SuspendDriverPayload>> {
+        let decision =
+            Decision::Suspend { reason: input.reason, until: input.until.map(|until| until.0) };
+        Some(decide(ctx, &input.driver_id, &decision).await.map(Into::into))
+    }
+
+    #[graphql(directive = authenticated::apply())]
+    async fn set_driver_availability(
+        &self,
+        ctx: &Context<'_>,
+        input: SetDriverAvailabilityInput,
+    ) -> Option<Result<SetDriverAvailabilityPayload>> {
+        Some(set_availability(ctx, &input).await.map(Into::into))
+    }
+
+    /// High-frequency; batches of points are accepted, the newest wins.
+    #[graphql(directive = authenticated::apply())]
+    async fn report_driver_location(
+        &self,
+        ctx: &Context<'_>,
+        input: ReportDriverLocationInput,
+    ) -> Option<Result<ReportDriverLocationPayload>> {
+        Some(report(ctx, input.points).await)
+    }
+}
+
+/// What operations decide of a driver.
+enum Decision {
+    Approve,
+    Reject { reason: String },
+    Suspend { reason: String, until: Option<chrono::DateTime<chrono::Utc>> },
+}
+
+async fn decide(ctx: &Context<'_>, id: &ID, decision: &Decision) -> Changed {
+    Caller::of(ctx).require_scope("write:drivers")?;
+    let fleet = Fleet::of(ctx);
+    let now = fleet.parts.clock.now();
+    if let Decision::Reject { reason } | Decision::Suspend { reason, .. } = decision
+        && let Some(problem) = required_text(reason, &["reason"])
+    {
+        return Ok(Err(problem));
+    }
+    if let Decision::Suspend { until: Some(until), .. } = decision
+        && *until <= now
+    {
+        let message = "a suspension ends in the future";
+        return Ok(Err(Problem::validation(ValidationCode::IN_THE_PAST, &["until"], message)));
+    }
+    let Ok(id) = id.parse::<Uuid>() else { return Ok(Err(Problem::not_found("driver"))) };
+    let transaction = fleet.parts.database.begin().await?;
+    let Some(row) = driver::Entity::find_by_id(id).one(&transaction).await? else {
+        return Ok(Err(Problem::not_found("driver")));
+    };
+    if row.availability == DriverAvailability::OnRide && !matches!(decision, Decision::Approve) {
+        return Ok(Err(Problem::conflict(
+            ConflictCode::DRIVER_BUSY,
+            "the driver is on a ride: end it first",
+        )));
+    }
+    let (user_id, status) = (row.user_id, row.status);
+    let mut change = row.into_active_model();
+    let (kind, reason) = match decision {
+        Decision::Approve => {
+            change.status = Set(DriverStatus::Approved);
+            change.suspended_at = Set(None);
+            change.suspended_until = Set(None);
+            change.rejection_reason = Set(None);
+            ("driver.approved", None)
+        }
+        Decision::Reject { reason } => {
+            if status == DriverStatus::Approved {
+                let message = "the driver is approved: suspend instead";
+                return Ok(Err(Problem::conflict(ConflictCode::INVALID_TRANSITION, message)));
+            }
+            change.status = Set(DriverStatus::Rejected);
+            change.rejection_reason = Set(Some(reason.clone()));
+            change.availability = Set(DriverAvailability::Offline);
+            ("driver.rejected", Some(reason))
+        }
+        Decision::Suspend { reason, until } => {
+            change.suspended_at = Set(Some(now));
+            change.suspended_until = Set(*until);
+            change.availability = Set(DriverAvailability::Offline);
+            ("driver.suspended", Some(reason))
+        }
+    };
+    let row = change.update(&transaction).await?;
+    let payload = json!({ "driverId": id, "userId": user_id, "reason": reason });
+    fleet
+        .outbox
+        .record(&transaction, NewEvent { kind, aggregate: "driver", aggregate_id: id, payload })
+        .await?;
+    fleet.outbox.commit(transaction).await?;
+    Ok(Ok(row))
+}
+
+async fn set_availability(ctx: &Context<'_>, input: &SetDriverAvailabilityInput) -> Changed {
+    let user_id = Caller::of(ctx).require_user()?;
+    let fleet = Fleet::of(ctx);
+    let now = fleet.parts.clock.now();
+    let transaction = fleet.parts.database.begin().await?;
+    let found =
+        driver::Entity::find().filter(driver::Column::UserId.eq(user_id)).one(&transaction).await?;
+    let Some(row) = found else { return Ok(Err(Problem::not_found("driver"))) };
+    if row.availability == DriverAvailability::OnRide {
+        return Ok(Err(Problem::conflict(ConflictCode::DRIVER_BUSY, "the driver is on a ride")));
+    }
+    let mut change = row.clone().into_active_model();
+    match input.availability {
+        DriverAvailability::OnRide => {
+            let message = "a driver is on a ride by accepting one";
+            return Ok(Err(Problem::conflict(ConflictCode::INVALID_TRANSITION, message)));
+        }
+        DriverAvailability::Offline => change.availability = Set(DriverAvailability::Offline),
+        DriverAvailability::Available => {
+            let suspended =
+                row.suspended_at.is_some() && row.suspended_until.is_none_or(|until| until > now);
+            if row.status != DriverStatus::Approved || suspended {
+                let message = "the driver is not approved, or suspended";
+                return Ok(Err(Problem::conflict(ConflictCode::DRIVER_NOT_APPROVED, message)));
+            }
+            let wanted = match &input.vehicle_id {
+                Some(id) => id.parse::<Uuid>().ok(),
+                None => row.active_vehicle_id,
+            };
+            let mut vehicles = vehicle::Entity::find()
+                .filter(vehicle::Column::DriverId.eq(row.id))
+                .filter(vehicle::Column::IsActive.eq(true));
+            if input.vehicle_id.is_some() || wanted.is_some() {
+                vehicles = vehicles.filter(vehicle::Column::Id.eq(wanted.unwrap_or_default()));
+            }
+            let Some(vehicle) = vehicles.one(&transaction).await? else {
+                return Ok(Err(Problem::not_found("vehicle")));
+            };
+            change.availability = Set(DriverAvailability::Available);
+            change.active_vehicle_id = Set(Some(vehicle.id));
+            change.vehicle_type = Set(vehicle.vehicle_type);
+            change.suspended_at = Set(None);
+            change.suspended_until = Set(None);
+        }
+    }
+    let row = change.update(&transaction).await?;
+    fleet.outbox.commit(transaction).await?;
+    fleet.bell.notify_waiters();
+    Ok(Ok(row))
+}
+
+/// Keeps the newest point: one row per driver, however often they report.
+async fn report(
+    ctx: &Context<'_>,
+    points: Vec<LocationPointInput>,
+) -> Result<ReportDriverLocationPayload> {
+    let user_id = Caller::of(ctx).require_user()?;
+    if points.len() > POINTS_LIMIT {
+        return Err(bad_user_input(format!("a report holds {POINTS_LIMIT} points at most")));
+    }
+    let fleet = Fleet::of(ctx);
+    let refused = |problem| ReportDriverLocationPayload { accepted: 0, problems: vec![problem] };
+    let Some(driver) = Batch::<DriverByUser>::of(ctx).one(user_id).await? else {
+        return Ok(refused(Problem::not_found("driver")));
+    };
+    let latest = fleet.parts.clock.now() + CLOCK_SKEW;
+    let sound = |point: &&LocationPointInput| {
+        Point::from(point.coordinates).is_valid() && point.recorded_at.0 <= latest
+    };
+    let accepted = points.iter().filter(sound).count();
+    let Some(newest) = points.iter().filter(sound).max_by_key(|point| point.recorded_at.0) else {
+        let message = "no point is on the globe and in the past";
+        return Ok(refused(Problem::validation(
+            ValidationCode::OUT_OF_RANGE,
+            &["points"],
+            message,
+        )));
+    };
+    let older = Condition::any()
+        .add(driver::Column::LocatedAt.is_null())
+        .add(driver::Column::LocatedAt.lt(newest.recorded_at.0));
+    driver::Entity::update_many()
+        .col_expr(driver::Column::Latitude, Expr::value(newest.coordinates.latitude))
+        .col_expr(driver::Column::Longitude, Expr::value(newest.coordinates.longitude))
+        .col_expr(driver::Column::Heading, Expr::value(newest.heading))
+        .col_expr(driver::Column::Speed, Expr::value(newest.speed_meters_per_second))
+        .col_expr(driver::Column::LocatedAt, Expr::value(newest.recorded_at.0))
+        .filter(driver::Column::Id.eq(driver.id))
+        .filter(older)
+        .exec(&fleet.parts.database.write)
+        .await?;
+    Ok(ReportDriverLocationPayload { accepted: i32::try_from(accepted)?, problems: vec![] })
+}

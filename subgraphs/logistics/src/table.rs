@@ -1,0 +1,9 @@
+//! The tables of logistics, as rows.
+
+pub(crate) mod driver;
+pub(crate) mod offer;
+pub(crate) mod registration;
+pub(crate) mod ride;
+pub(crate) mod ride_event;
+pub(crate) mod rider;
+pub(crate) mod vehicle;

@@ -1,0 +1,190 @@
+//! Who may see what: each row of the table, for nobody, a stranger, the owner and operations, by query and by entity.
+
+use serde_json::{Value, json};
+use service::testing::{Client, Metrics};
+
+use crate::world::{PICKUP, change, each_world, text};
+
+/// One field of an entity by its key.
+async fn field(client: &Client, type_name: &str, id: &str, selection: &str) -> Value {
+    let document = format!(
+        "query ($id: ID!) {{ _entities(representations: [{{ __typename: \"{type_name}\", id: $id }}]) \
+         {{ ... on {type_name} {{ {selection} }} }} }}"
+    );
+    client.data(&document, json!({ "id": id })).await["_entities"][0].take()
+}
+
+#[tokio::test]
+async fn a_ride_is_for_its_rider_its_driver_and_operations() {
+    each_world(async |world| {
+        let (rider, stranger) = (world.sign_in(&[]), world.sign_in(&[]));
+        let support = world.sign_in(&["read:rides"]).client;
+        let driver = world.driver_at(PICKUP).await;
+        let ride = world.requested_ride(&rider).await;
+        let id = text(&ride["id"]);
+        let by_query = "query ($id: ID!) { ride(id: $id) { id } }";
+        let offer = driver.account.client.data("{ rideOffers { ride { id } } }", json!({})).await;
+        assert_eq!(offer["rideOffers"][0]["ride"]["id"], json!(id), "through the offer");
+
+        let accept = json!({ "rideId": id, "expectedVersion": ride["version"] });
+        assert_eq!(
+            change(&driver.account.client, "acceptRide", accept).await["problems"],
+            json!([])
+        );
+        for (name, client) in
+            [("rider", &rider.client), ("driver", &driver.account.client), ("support", &support)]
+        {
+            assert_eq!(
+                client.data(by_query, json!({ "id": id })).await["ride"]["id"],
+                json!(id),
+                "{name}"
+            );
+            assert_eq!(field(client, "Ride", &id, "id").await, json!({ "id": id }), "{name}");
+        }
+        assert_eq!(
+            stranger.client.data(by_query, json!({ "id": id })).await,
+            json!({ "ride": null })
+        );
+        assert_eq!(world.client.error_code(by_query, json!({ "id": id })).await, "UNAUTHENTICATED");
+        assert_eq!(
+            field(&stranger.client, "Ride", &id, "id").await,
+            json!(null),
+            "stranger, by entity"
+        );
+        assert_eq!(field(&world.client, "Ride", &id, "id").await, json!(null), "nobody, by entity");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_pin_is_for_the_rider_alone() {
+    each_world(async |world| {
+        let rider = world.sign_in(&[]);
+        let driver = world.driver_at(PICKUP).await;
+        let support = world.sign_in(&["read:rides", "write:rides"]).client;
+        let ride = world.requested_ride(&rider).await;
+        let id = text(&ride["id"]);
+        change(
+            &driver.account.client,
+            "acceptRide",
+            json!({ "rideId": id, "expectedVersion": ride["version"] }),
+        )
+        .await;
+        let pin =
+            async |client: &Client| field(client, "Ride", &id, "startPin").await["startPin"].take();
+        assert_eq!(pin(&rider.client).await, ride["startPin"]);
+        assert!(text(&ride["startPin"]).chars().all(|digit| digit.is_ascii_digit()));
+        assert_eq!(pin(&driver.account.client).await, json!(null), "driver");
+        assert_eq!(pin(&support).await, json!(null), "support");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_position_is_for_the_driver_the_rider_under_way_and_operations() {
+    each_world(async |world| {
+        let rider = world.sign_in(&[]);
+        let driver = world.driver_at(PICKUP).await;
+        let id = driver.driver_id.clone();
+        let sees = async |client: &Client| {
+            field(client, "Driver", &id, "location { coordinates { latitude } }").await["location"]
+                .is_object()
+        };
+        let ride = world.requested_ride(&rider).await;
+        assert!(!sees(&rider.client).await, "a rider whose ride nobody has accepted");
+        let accept = json!({ "rideId": ride["id"], "expectedVersion": ride["version"] });
+        change(&driver.account.client, "acceptRide", accept).await;
+        assert!(sees(&rider.client).await, "the rider of the active ride");
+        assert!(sees(&driver.account.client).await, "themselves");
+        assert!(sees(&world.sign_in(&["read:drivers"]).client).await, "operations");
+        assert!(!sees(&world.sign_in(&[]).client).await, "a stranger");
+        assert!(!sees(&world.client).await, "nobody");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn licence_rides_and_registration_are_for_the_driver_and_operations() {
+    each_world(async |world| {
+        let driver = world.driver_at(PICKUP).await;
+        let stranger = world.sign_in(&[]).client;
+        let licence = async |client: &Client| {
+            field(client, "Driver", &driver.driver_id, "licenseNumber rides { nodes { id } }").await
+        };
+        let hidden = json!({ "licenseNumber": null, "rides": null });
+        assert_eq!(licence(&world.client).await, hidden, "nobody");
+        assert_eq!(licence(&stranger).await, hidden, "stranger");
+        let own = json!({ "licenseNumber": "B072RRE2I55", "rides": { "nodes": [] } });
+        assert_eq!(licence(&driver.account.client).await, own);
+        assert_eq!(licence(&world.sign_in(&["read:drivers", "read:rides"]).client).await, own);
+
+        let registration = async |client: &Client| {
+            let found =
+                field(client, "User", &driver.account.id, "driverRegistration { status }").await;
+            found["driverRegistration"].clone()
+        };
+        assert_eq!(registration(&stranger).await, json!(null));
+        assert_eq!(registration(&driver.account.client).await, json!({ "status": "COMPLETED" }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn operations_need_their_scope() {
+    each_world(async |world| {
+        let driver = world.driver_at(PICKUP).await;
+        let rider = world.sign_in(&[]).client;
+        let approve =
+            "mutation ($id: ID!) { approveDriver(input: { driverId: $id }) { driver { id } } }";
+        let id = json!({ "id": driver.driver_id });
+        assert_eq!(rider.error_code(approve, id.clone()).await, "FORBIDDEN");
+        assert_eq!(driver.account.client.error_code(approve, id.clone()).await, "FORBIDDEN");
+        assert_eq!(world.client.error_code(approve, id).await, "UNAUTHENTICATED");
+        for list in ["drivers", "rides", "driverRegistrations"] {
+            let document = format!("{{ {list} {{ nodes {{ id }} }} }}");
+            assert_eq!(rider.error_code(&document, json!({})).await, "FORBIDDEN", "{list}");
+            assert_eq!(
+                world.client.error_code(&document, json!({})).await,
+                "UNAUTHENTICATED",
+                "{list}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn unknown_and_malformed_keys_are_null_and_harm_no_other() {
+    each_world(async |world| {
+        let driver = world.driver_at(PICKUP).await;
+        let document = "query ($representations: [_Any!]!) { _entities(representations: $representations) \
+             { ... on Driver { id } } }";
+        let representations = json!([
+            { "__typename": "Driver", "id": "malformed" },
+            { "__typename": "Driver", "id": driver.driver_id },
+            { "__typename": "Driver", "id": world.parts.clock.new_id().to_string() },
+            { "__typename": "Driver", "userId": driver.account.id },
+        ]);
+        let found = world.client.data(document, json!({ "representations": representations })).await;
+        let id = json!({ "id": driver.driver_id });
+        assert_eq!(found["_entities"], json!([null, id, null, id]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_batch_of_entities_is_loaded_in_one_statement() {
+    each_world(async |world| {
+        let mut representations = Vec::new();
+        for _ in 0..3 {
+            let driver = world.driver_at(PICKUP).await;
+            representations.push(json!({ "__typename": "Driver", "id": driver.driver_id }));
+        }
+        let metrics = Metrics::record();
+        let document = "query ($representations: [_Any!]!) { _entities(representations: $representations) \
+             { ... on Driver { id status } } }";
+        world.client.data(document, json!({ "representations": representations })).await;
+        assert_eq!(metrics.counter("entity_loads_total{entity=\"Driver\"}"), 1);
+    })
+    .await;
+}

@@ -66,8 +66,8 @@ pub enum FetchFailureReason {
     /// An answer that is not GraphQL, with a status that says why.
     #[error("the subgraph answered with HTTP status {0}")]
     Status(u16),
-    /// An answer that is not JSON, or nests too deeply.
-    #[error("the subgraph's answer is not JSON")]
+    /// An answer that is not JSON, or no object, or nests too deeply.
+    #[error("the subgraph's answer is not a JSON object")]
     NotJson,
     /// JSON, but no GraphQL response: neither `data` nor `errors`.
     #[error("the subgraph's answer is not a GraphQL response")]

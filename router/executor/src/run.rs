@@ -9,6 +9,8 @@ pub(crate) mod place;
 pub(crate) mod representation;
 pub(crate) mod rows;
 pub(crate) mod scan;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
@@ -294,16 +296,4 @@ fn chunks(counts: &[usize], size: usize) -> Vec<Vec<Range<usize>>> {
         chunks.push(chunk);
     }
     chunks
-}
-
-#[cfg(test)]
-mod tests {
-    use super::chunks;
-
-    #[test]
-    fn deals_entities_into_requests() {
-        assert_eq!(chunks(&[2, 3], 10), [[0..2, 0..3]]);
-        assert_eq!(chunks(&[3, 2], 2), [[0..2, 0..0], [2..3, 0..1], [3..3, 1..2]]);
-        assert!(chunks(&[0, 0], 2).is_empty());
-    }
 }

@@ -292,10 +292,10 @@ impl VariableTypes {
             let key = cursor.take_key_text()?;
             let name = unescape(key).ok_or(Malformed)?;
             let Some(index) = fields.iter().position(|field| *field.name == *name) else {
-                return Err(Mismatch::new(format!("there is no field {}", excerpt(key))));
+                return Err(Mismatch::new(format!("there is no field `{name}`")));
             };
             if std::mem::replace(&mut given[index], true) {
-                return Err(Mismatch::new(format!("the field {} is given twice", excerpt(key))));
+                return Err(Mismatch::new(format!("the field `{name}` is given twice")));
             }
             let field = &fields[index];
             write_key(&field.name, out);

@@ -88,6 +88,8 @@ fn ride_event() -> TableCreateStatement {
         .col(uuid("ride_id"))
         .col(string("status"))
         .col(string("actor"))
+        // The ride's version that it led to: what events are sorted by.
+        .col(integer("version"))
         .col(timestamp_with_time_zone("occurred_at"))
         .to_owned()
 }
@@ -137,7 +139,8 @@ fn indexes() -> [IndexCreateStatement; 6] {
             .to_owned(),
         index("logistics_ride_event_ride", "logistics_ride_event")
             .col("ride_id")
-            .col("id")
+            .col("version")
+            .unique()
             .to_owned(),
         index("logistics_offer_driver", "logistics_offer")
             .col("driver_id")

@@ -192,8 +192,7 @@ impl Ride {
     async fn events(&self, ctx: &Context<'_>) -> Result<Vec<RideEvent>> {
         let rows = ride_event::Entity::find()
             .filter(ride_event::Column::RideId.eq(self.0.id))
-            .order_by_asc(ride_event::Column::OccurredAt)
-            .order_by_asc(ride_event::Column::Id)
+            .order_by_asc(ride_event::Column::Version)
             .all(&Fleet::of(ctx).parts.database.read)
             .await?;
         let event = |row: ride_event::Model| RideEvent {

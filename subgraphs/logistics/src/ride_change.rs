@@ -124,6 +124,7 @@ pub(crate) async fn note(
         ride_id: Set(ride.id),
         status: Set(ride.status),
         actor: Set(actor),
+        version: Set(ride.version),
         occurred_at: Set(fleet.parts.clock.now()),
     };
     row.insert(transaction).await?;

@@ -13,6 +13,7 @@ pub(crate) struct Model {
     pub ride_id: Uuid,
     pub status: RideStatus,
     pub actor: RideActor,
+    pub version: i32,
     pub occurred_at: DateTime<Utc>,
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Account, OnTheRoad, PICKUP, World, change, each_world, problem, text};
 
-/// About 9 km from the pickup: not in the first batch of offers that nearer drivers fill.
+/// About 9 km from the pickup.
 const FAR: (f64, f64) = (52.6019, 13.4132);
 const SYDNEY: (f64, f64) = (-33.8688, 151.2093);
 
@@ -259,16 +259,21 @@ async fn is_not_offered_to_a_vehicle_that_the_product_does_not_admit() {
 #[tokio::test]
 async fn a_driver_who_declines_is_not_asked_again_and_the_next_one_is() {
     each_world(async |world| {
-        let near = world.driver_at(PICKUP).await;
         let far = world.driver_at(FAR).await;
+        let near = world.driver_at(PICKUP).await;
+        for _ in 0..4 {
+            world.driver_at(PICKUP).await;
+        }
         let ride = world.requested_ride(&world.sign_in(&[])).await;
         let decline =
             "mutation ($id: ID!) { declineRide(input: { rideId: $id }) { problems { code } } }";
         let declined = near.account.client.data(decline, json!({ "id": ride["id"] })).await;
         assert_eq!(declined["declineRide"]["problems"], json!([]));
-        world.advance(TimeDelta::seconds(60));
+        assert_eq!(world.offers(&near).await, Vec::<String>::new(), "declined");
+        assert_eq!(world.offers(&far).await, Vec::<String>::new(), "the nearest are asked first");
+        world.advance(TimeDelta::seconds(21));
         world.dispatch().await;
-        assert_eq!(world.offers(&near).await, Vec::<String>::new());
+        assert_eq!(world.offers(&near).await, Vec::<String>::new(), "declined for good");
         assert_eq!(world.offers(&far).await, [text(&ride["id"])]);
     })
     .await;

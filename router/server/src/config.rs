@@ -6,9 +6,13 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use http::{HeaderName, HeaderValue};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use url::Url;
 
 use crate::error::StartError;
+use crate::subgraphs::ROUTERS_OWN_HEADERS;
 
 /// All settings. The file `router.yaml` of the repository is the commented example.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -24,12 +28,14 @@ pub struct Config {
     pub subgraphs: SubgraphsConfig,
     /// Which headers pass from client to subgraphs.
     pub headers: HeadersConfig,
+    /// Which web sites' pages may ask.
+    pub cors: CorsConfig,
     /// The cache of parsed, validated and planned operations.
     pub plan_cache: PlanCacheConfig,
     /// Whether clients may ask for the schema: true.
     pub introspection: bool,
-    /// Whether `/` serves GraphiQL: true.
-    pub graphiql: bool,
+    /// GraphiQL, at `/`.
+    pub graphiql: GraphiqlConfig,
 }
 
 /// Where the supergraph comes from. The flags `--supergraph` and `--compose` go before.
@@ -112,7 +118,17 @@ pub enum ServiceTokenConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct HeadersConfig {
     /// The names of the headers: none.
-    pub forward: Vec<String>,
+    #[serde(deserialize_with = "forwardable")]
+    pub forward: Vec<HeaderName>,
+}
+
+/// Which web sites' pages may ask, beside those that the router serves itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CorsConfig {
+    /// The sites' origins, as in `https://app.example.com`: none.
+    #[serde(deserialize_with = "origins")]
+    pub origins: Vec<HeaderValue>,
 }
 
 /// The cache of parsed, validated and planned operations.
@@ -121,6 +137,16 @@ pub struct HeadersConfig {
 pub struct PlanCacheConfig {
     /// How many operations it holds: 1000.
     pub capacity: NonZeroUsize,
+}
+
+/// GraphiQL, at `/`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GraphiqlConfig {
+    /// Whether it is served: true.
+    pub enabled: bool,
+    /// A folder of operations that its tabs show at first: none.
+    pub examples: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -146,11 +172,12 @@ impl Default for Config {
             },
             subgraphs: SubgraphsConfig { timeout_ms: positive(10_000), by_name: BTreeMap::new() },
             headers: HeadersConfig { forward: Vec::new() },
+            cors: CorsConfig { origins: Vec::new() },
             plan_cache: PlanCacheConfig {
                 capacity: NonZeroUsize::new(1000).expect("1000 is not zero"),
             },
             introspection: true,
-            graphiql: true,
+            graphiql: GraphiqlConfig { enabled: true, examples: None },
         }
     }
 }
@@ -179,9 +206,21 @@ impl Default for HeadersConfig {
     }
 }
 
+impl Default for CorsConfig {
+    fn default() -> Self {
+        Config::default().cors
+    }
+}
+
 impl Default for PlanCacheConfig {
     fn default() -> Self {
         Config::default().plan_cache
+    }
+}
+
+impl Default for GraphiqlConfig {
+    fn default() -> Self {
+        Config::default().graphiql
     }
 }
 
@@ -193,8 +232,9 @@ impl Config {
         let mut config = Self::parse(&text)
             .map_err(|reason| StartError::Config { path: path.to_owned(), reason })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        for file in [&mut config.supergraph.path, &mut config.supergraph.compose] {
-            *file = file.as_ref().map(|file| folder.join(file));
+        let Self { supergraph, graphiql, .. } = &mut config;
+        for path in [&mut supergraph.path, &mut supergraph.compose, &mut graphiql.examples] {
+            *path = path.as_ref().map(|path| folder.join(path));
         }
         Ok(config)
     }
@@ -227,6 +267,33 @@ impl SubgraphsConfig {
 #[expect(clippy::disallowed_methods, reason = "this is the place where the environment is read")]
 pub fn environment(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
+}
+
+/// Names of headers, none of which the router sets itself.
+fn forwardable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HeaderName>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let forwardable = names.iter().map(|name| match HeaderName::try_from(name) {
+        Ok(header) if ROUTERS_OWN_HEADERS.contains(&header) => {
+            Err(D::Error::custom(format!("`{header}` cannot be forwarded: the router sets it")))
+        }
+        Ok(header) => Ok(header),
+        Err(_) => Err(D::Error::custom(format!("`{name}` is not the name of a header"))),
+    });
+    forwardable.collect()
+}
+
+/// Origins as browsers send them: a scheme, a host, perhaps a port, and no path.
+fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HeaderValue>, D::Error> {
+    let origins = Vec::<String>::deserialize(deserializer)?;
+    let checked = origins.iter().map(|origin| match Url::parse(origin) {
+        Ok(url) if url.origin().ascii_serialization() == *origin => {
+            HeaderValue::try_from(origin).map_err(D::Error::custom)
+        }
+        _ => Err(D::Error::custom(format!(
+            "`{origin}` is not an origin like `https://app.example.com`"
+        ))),
+    });
+    checked.collect()
 }
 
 fn positive(number: u64) -> NonZeroU64 {
@@ -297,6 +364,26 @@ mod tests {
             let key = if key == "}" { "limit" } else { key };
             let error = Config::parse(text).unwrap_err();
             assert!(error.contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_the_router_sets_itself_cannot_be_forwarded() {
+        for name in ["X-Service-Token", "x-forwarded-for", "content-length"] {
+            let error = Config::parse(&format!("headers: {{ forward: [{name}] }}")).unwrap_err();
+            assert!(error.contains("the router sets it"), "{error}");
+        }
+        let error = Config::parse("headers: { forward: [a b] }").unwrap_err();
+        assert!(error.contains("`a b` is not the name of a header"), "{error}");
+    }
+
+    #[test]
+    fn an_origin_has_no_path() {
+        let parse = |origin: &str| Config::parse(&format!("cors: {{ origins: ['{origin}'] }}"));
+        assert_eq!(parse("http://localhost:3000").unwrap().cors.origins, ["http://localhost:3000"]);
+        for origin in ["https://app.example.com/", "app.example.com", "*"] {
+            let error = parse(origin).unwrap_err();
+            assert!(error.contains("is not an origin"), "{error}");
         }
     }
 

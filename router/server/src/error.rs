@@ -81,6 +81,9 @@ pub enum StartError {
     /// An operation has no plan.
     #[error("the operation cannot be planned: {0}")]
     Operation(String),
+    /// A result cannot be printed.
+    #[error("cannot print: {0}")]
+    Print(std::io::Error),
     /// The address to listen on is taken, or not ours.
     #[error("cannot listen on {address}: {}", reason(source))]
     Listen {
@@ -149,12 +152,8 @@ pub(crate) enum RequestError {
     TooLarge(String),
     #[error("introspection is switched off")]
     IntrospectionDisabled,
-    #[error("{0}")]
-    OperationResolution(String),
-    #[error("subscriptions are not served over this transport")]
-    SubscriptionNotSupported,
-    #[error("{0}")]
-    Variables(String),
+    #[error(transparent)]
+    Execution(#[from] executor::RequestError),
     #[error("the request took too long")]
     Timeout,
     #[error("too many requests at the same time; try again")]
@@ -179,9 +178,7 @@ impl RequestError {
             Self::Validation(_) => "GRAPHQL_VALIDATION_FAILED",
             Self::TooLarge(_) => "OPERATION_TOO_LARGE",
             Self::IntrospectionDisabled => "INTROSPECTION_DISABLED",
-            Self::OperationResolution(_) => "OPERATION_RESOLUTION_FAILURE",
-            Self::SubscriptionNotSupported => "SUBSCRIPTION_NOT_SUPPORTED",
-            Self::Variables(_) => "BAD_USER_INPUT",
+            Self::Execution(error) => error.code(),
             Self::Timeout => "REQUEST_TIMEOUT",
             Self::Overloaded => "OVERLOADED",
             Self::NotReady => "NOT_READY",
@@ -203,9 +200,7 @@ impl RequestError {
             | Self::Validation(_)
             | Self::TooLarge(_)
             | Self::IntrospectionDisabled
-            | Self::OperationResolution(_)
-            | Self::SubscriptionNotSupported
-            | Self::Variables(_) => match media_type {
+            | Self::Execution(_) => match media_type {
                 MediaType::Json => StatusCode::OK,
                 MediaType::GraphqlResponse => StatusCode::BAD_REQUEST,
             },

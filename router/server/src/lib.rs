@@ -1,15 +1,41 @@
 //! The router: composes, plans and serves.
+//!
+//! Life of a request:
+//!
+//! 1. [`app`] has the routes; `respond::graphql` takes a request, and knows the media type of its answer.
+//! 2. `GraphqlRequest::read` finds document, operation name and variables in it.
+//! 3. `Graph::prepare` looks the operation up by what the client wrote, or parses, validates, plans and lowers it.
+//! 4. The executor runs it, and reaches subgraphs through `Subgraphs`: over HTTP, or in the same process.
+//! 5. `error` turns what went wrong into a GraphQL error and a status.
+//!
+//! Life of a graph: a [`Source`] names files and subgraphs; `source::keep_loaded` reads and composes them, and puts the
+//! [`Graph`] where requests find it, [`CurrentGraph`], again whenever they change.
 
+mod app;
+mod command;
 mod config;
 mod error;
+mod graph;
 mod graphql_request;
 mod media_type;
+mod operation_size;
+mod respond;
+mod serve;
 mod service_token;
+mod source;
 mod subgraphs;
+mod supergraph_yaml;
+mod telemetry;
 mod transport;
 
+pub use app::{AppParts, app};
+pub use command::{Command, Compose, Plan, Serve};
 pub use config::*;
 pub use error::StartError;
+pub use graph::{CurrentGraph, Graph};
+pub use serve::{asked_to_end, bind, serve};
 pub use service_token::{Clock, ServiceKey, system_clock};
+pub use source::{Source, compose};
 pub use subgraphs::Connector;
+pub use telemetry::LogFormat;
 pub use transport::Transport;

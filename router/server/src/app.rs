@@ -1,0 +1,174 @@
+//! The routes: `/graphql` for clients, `/` for people, the rest for operators.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use chrono::SecondsFormat;
+use futures::future::join_all;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use metrics::{Counter, Histogram};
+use metrics_exporter_prometheus::PrometheusHandle;
+use playground::{Example, Page};
+use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
+use tower_http::cors::CorsLayer;
+
+use crate::config::{Config, CorsConfig, Limits};
+use crate::error::RequestError;
+use crate::graph::CurrentGraph;
+use crate::respond::graphql;
+use crate::service_token::Clock;
+use crate::subgraphs::always_forwarded;
+
+/// Where GraphQL is served.
+const GRAPHQL_PATH: &str = "/graphql";
+/// How long browsers remember that a page may ask.
+const PREFLIGHT_LIFE: Duration = Duration::from_hours(1);
+
+/// What an app is made of, beside its settings.
+pub struct AppParts {
+    /// What is served; it may be loaded, and replaced, later.
+    pub graph: CurrentGraph,
+    /// What renders `/metrics`.
+    pub metrics: PrometheusHandle,
+    /// What GraphiQL shows in its tabs.
+    pub examples: Vec<Example>,
+    /// Tells the time to `/health`.
+    pub clock: Clock,
+}
+
+/// What requests share.
+pub(crate) struct App {
+    /// What is served.
+    pub(crate) graph: CurrentGraph,
+    /// What is too much.
+    pub(crate) limits: Limits,
+    /// How operations are executed.
+    pub(crate) execution: executor::Options,
+    /// The headers that pass from client to subgraphs.
+    pub(crate) forward: Vec<HeaderName>,
+    /// A place for each request at work.
+    pub(crate) places: Semaphore,
+    /// What `/metrics` shows of requests.
+    pub(crate) measures: Measures,
+    clock: Clock,
+}
+
+/// What `/metrics` shows of clients' requests.
+pub(crate) struct Measures {
+    requests: Counter,
+    seconds: Histogram,
+}
+
+impl Measures {
+    fn new() -> Self {
+        Self {
+            requests: metrics::counter!("router_requests_total"),
+            seconds: metrics::histogram!("router_request_seconds"),
+        }
+    }
+
+    /// Counts a request, and why it was refused where it was.
+    pub(crate) fn record(&self, elapsed: Duration, refused: Option<&RequestError>) {
+        self.requests.increment(1);
+        self.seconds.record(elapsed);
+        if let Some(error) = refused {
+            metrics::counter!("router_request_errors_total", "code" => error.code()).increment(1);
+        }
+    }
+}
+
+/// The routes: `/graphql`, `/` (GraphiQL), `/health`, `/livez`, `/readyz`, `/metrics`.
+pub fn app(config: &Config, parts: AppParts) -> Router {
+    let AppParts { graph, metrics, examples, clock } = parts;
+    let app = App {
+        graph,
+        limits: config.limits.clone(),
+        execution: execution(&config.limits),
+        forward: always_forwarded().chain(config.headers.forward.iter().cloned()).collect(),
+        places: Semaphore::new(config.limits.concurrent_requests),
+        measures: Measures::new(),
+        clock,
+    };
+    let cors = cors(&config.cors, &app.forward);
+    let routes = Router::new()
+        .route(GRAPHQL_PATH, any(graphql).layer(cors))
+        .route("/health", get(health))
+        .route("/readyz", get(readyz))
+        .with_state(Arc::new(app))
+        .route("/livez", get(|| async { "ok" }))
+        .route("/metrics", get(|| async move { metrics.render() }));
+    if config.graphiql.enabled { routes.merge(graphiql(&examples)) } else { routes }
+}
+
+fn execution(limits: &Limits) -> executor::Options {
+    let mut options = executor::Options::default();
+    options.limits.entities = limits.entities;
+    options.limits.answer_bytes = limits.answer_bytes;
+    options
+}
+
+/// Lets the pages of other sites ask, where they are named.
+fn cors(config: &CorsConfig, forward: &[HeaderName]) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(config.origins.clone())
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([&[header::CONTENT_TYPE], forward].concat())
+        .max_age(PREFLIGHT_LIFE)
+}
+
+/// The page at `/` and the files that it loads.
+fn graphiql(examples: &[Example]) -> Router {
+    let page = Arc::new(playground::page(GRAPHQL_PATH, examples));
+    let routes = Router::new().route("/", get(|| async move { html(&page) }));
+    playground::assets().fold(routes, |routes, asset| {
+        let headers = [
+            (header::CONTENT_TYPE, asset.content_type),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ];
+        routes.route(asset.path, get(move || async move { (headers, asset.bytes) }))
+    })
+}
+
+fn html(page: &Page) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    let mut response = (headers, page.html.clone()).into_response();
+    if let Ok(policy) = HeaderValue::try_from(&page.content_security_policy) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// How the router and each subgraph fare. The router itself is well as long as it has a graph.
+async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
+    let timestamp = (app.clock)().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let Ok(graph) = app.graph.get() else {
+        let body = json!({ "status": "unavailable", "subgraphs": {}, "timestamp": timestamp });
+        return (StatusCode::SERVICE_UNAVAILABLE, axum::Json(body));
+    };
+    let probes = graph.subgraphs.0.iter().map(|subgraph| async {
+        let status = if subgraph.is_there().await { "ok" } else { "unavailable" };
+        (subgraph.name().to_owned(), Value::from(status))
+    });
+    let subgraphs: Map<String, Value> = join_all(probes).await.into_iter().collect();
+    let all_there = subgraphs.values().all(|status| status == "ok");
+    let status = if all_there { "ok" } else { "degraded" };
+    let body = json!({ "status": status, "subgraphs": subgraphs, "timestamp": timestamp });
+    (StatusCode::OK, axum::Json(body))
+}
+
+/// Ready as soon as a graph is loaded, and never dependent on subgraphs: a client gets more from a part of the graph
+/// than from none.
+async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
+    match app.graph.get() {
+        Ok(_) => (StatusCode::OK, "ok"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the graph is not loaded yet"),
+    }
+}

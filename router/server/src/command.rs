@@ -1,0 +1,194 @@
+//! The command line: `router serve`, `router compose`, `router plan`.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use apollo_compiler::ExecutableDocument;
+use clap::{Args, Parser};
+use composition::Composition;
+use playground::Example;
+use supergraph::Supergraph;
+
+use crate::app::{AppParts, app};
+use crate::config::{Config, environment};
+use crate::error::StartError;
+use crate::graph::CurrentGraph;
+use crate::serve::{asked_to_end, bind, serve};
+use crate::service_token::system_clock;
+use crate::source::{Inputs, Reader, Source, compose, keep_loaded};
+use crate::subgraphs::Connector;
+use crate::telemetry::{LogFormat, install_logs, install_metrics};
+
+/// A federation router: composes subgraphs, plans operations, serves the graph.
+#[derive(Debug, Parser)]
+#[command(name = "router", version)]
+pub enum Command {
+    /// Serve a graph.
+    Serve(Serve),
+    /// Compose subgraphs, and print the supergraph or everything that stands in the way.
+    Compose(Compose),
+    /// Print the query plan of an operation.
+    Plan(Plan),
+}
+
+/// `router serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// A supergraph that was composed elsewhere.
+    #[arg(long, value_name = "FILE", conflicts_with = "compose")]
+    supergraph: Option<PathBuf>,
+    /// The subgraphs to compose; composed again when they change.
+    #[arg(long, value_name = "SUPERGRAPH.YAML")]
+    compose: Option<PathBuf>,
+    /// Where to listen [default: 127.0.0.1:4000].
+    #[arg(long, env = "LISTEN", value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// The settings.
+    #[arg(long, value_name = "ROUTER.YAML")]
+    config: Option<PathBuf>,
+    /// Which log lines to print.
+    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    log: String,
+    /// How log lines look.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+}
+
+/// `router compose`.
+#[derive(Debug, Args)]
+pub struct Compose {
+    /// The subgraphs to compose.
+    #[arg(value_name = "SUPERGRAPH.YAML")]
+    source: PathBuf,
+    /// Where to write the supergraph, instead of printing it.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The settings: how subgraphs are asked for their schema.
+    #[arg(long, value_name = "ROUTER.YAML")]
+    config: Option<PathBuf>,
+}
+
+/// `router plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// The supergraph.
+    #[arg(long, value_name = "FILE")]
+    supergraph: PathBuf,
+    /// The document.
+    #[arg(value_name = "OPERATION.GRAPHQL")]
+    document: PathBuf,
+    /// Which of its operations, where it has several.
+    #[arg(long, value_name = "NAME")]
+    operation_name: Option<String>,
+}
+
+impl Command {
+    /// Does what it says. `out` is where results are printed.
+    pub async fn run(self, out: &mut dyn Write) -> Result<(), StartError> {
+        match self {
+            Self::Serve(serve) => serve.run().await,
+            Self::Compose(compose) => compose.run(out).await,
+            Self::Plan(plan) => plan.run(out),
+        }
+    }
+}
+
+impl Serve {
+    async fn run(self) -> Result<(), StartError> {
+        install_logs(&self.log, self.log_format)?;
+        let config = self.config()?;
+        let source = Source::from_config(&config)?;
+        let connector = Connector::http(&config, &environment, system_clock)?;
+        let graph = CurrentGraph::default();
+        let parts = AppParts {
+            graph: graph.clone(),
+            metrics: install_metrics()?,
+            examples: examples(&config)?,
+            clock: system_clock,
+        };
+        let app = app(&config, parts);
+        let listener = bind(config.listen).await?;
+        tracing::info!(address = %config.listen, "listening");
+
+        let poll = Duration::from_millis(config.supergraph.poll_ms.get());
+        let reader = Reader::new(source, connector, &environment, poll);
+        tokio::select! {
+            served = serve(listener, app, asked_to_end()) => served,
+            failed = keep_loaded(reader, &config, &graph) => failed.map(|never| match never {}),
+        }
+    }
+
+    /// Flags and the environment go before the file, the file before the defaults.
+    fn config(&self) -> Result<Config, StartError> {
+        let mut config = read_config(self.config.as_deref())?;
+        if let Some(listen) = self.listen {
+            config.listen = listen;
+        }
+        if self.supergraph.is_some() || self.compose.is_some() {
+            config.supergraph.path.clone_from(&self.supergraph);
+            config.supergraph.compose.clone_from(&self.compose);
+        }
+        Ok(config)
+    }
+}
+
+impl Compose {
+    async fn run(self, out: &mut dyn Write) -> Result<(), StartError> {
+        let config = read_config(self.config.as_deref())?;
+        let connector = Connector::http(&config, &environment, system_clock)?;
+        let source = Source::Compose(self.source);
+        let inputs = Reader::new(source, connector, &environment, Duration::ZERO).read().await?;
+        let Inputs::Subgraphs(subgraphs) = inputs else { return Err(StartError::NoSupergraph) };
+        let Composition { supergraph_sdl, hints } = compose(&subgraphs)?;
+        for hint in hints {
+            eprintln!("hint: {}  {}", hint.code, hint.message);
+        }
+        match self.output {
+            Some(path) => std::fs::write(&path, supergraph_sdl)
+                .map_err(|source| StartError::Write { path, source }),
+            None => print(out, &supergraph_sdl),
+        }
+    }
+}
+
+impl Plan {
+    fn run(self, out: &mut dyn Write) -> Result<(), StartError> {
+        let unusable =
+            |error: supergraph::SupergraphError| StartError::Supergraph(error.to_string());
+        let supergraph = Supergraph::parse(&read(&self.supergraph)?).map_err(unusable)?;
+        let document = ExecutableDocument::parse_and_validate(
+            supergraph.api_schema(),
+            read(&self.document)?,
+            &self.document,
+        )
+        .map_err(|broken| StartError::Operation(broken.errors.to_string()))?;
+        let operation = document
+            .operations
+            .get(self.operation_name.as_deref())
+            .map_err(|error| StartError::Operation(error.message().to_string()))?;
+        let query_plan = planner::plan(&supergraph, &document, operation)
+            .map_err(|error| StartError::Operation(error.to_string()))?;
+        print(out, &query_plan.display(&supergraph).to_string())
+    }
+}
+
+fn read_config(path: Option<&Path>) -> Result<Config, StartError> {
+    path.map_or_else(|| Ok(Config::default()), Config::read)
+}
+
+fn examples(config: &Config) -> Result<Vec<Example>, StartError> {
+    let Some(folder) = &config.graphiql.examples else { return Ok(Vec::new()) };
+    Example::read_folder(folder).map_err(|source| StartError::Read { path: folder.clone(), source })
+}
+
+fn read(path: &Path) -> Result<String, StartError> {
+    std::fs::read_to_string(path)
+        .map_err(|source| StartError::Read { path: path.to_owned(), source })
+}
+
+/// Prints a result, with one line end after it.
+fn print(out: &mut dyn Write, text: &str) -> Result<(), StartError> {
+    writeln!(out, "{}", text.trim_end()).map_err(StartError::Print)
+}

@@ -1,0 +1,45 @@
+//! Logs and metrics of the process: installed once, by `main`.
+
+use std::io::{IsTerminal, stderr};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::error::StartError;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// Seconds: from an answer in the same process to a deadline.
+const BUCKETS: [f64; 12] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// Sends log lines to stderr, filtered as `filter` says (`info,server=debug`).
+pub(crate) fn install_logs(filter: &str, format: LogFormat) -> Result<(), StartError> {
+    let failed = |reason: String| StartError::Telemetry { part: "logs", reason };
+    let filter = EnvFilter::try_new(filter).map_err(|error| failed(error.to_string()))?;
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(stderr().is_terminal())
+        .with_writer(stderr);
+    let installed = match format {
+        LogFormat::Text => logs.try_init(),
+        LogFormat::Json => logs.json().try_init(),
+    };
+    installed.map_err(|error| failed(error.to_string()))
+}
+
+/// Collects the metrics of the process; the handle renders them for `/metrics`.
+pub(crate) fn install_metrics() -> Result<PrometheusHandle, StartError> {
+    PrometheusBuilder::new()
+        .set_buckets(&BUCKETS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|error| StartError::Telemetry { part: "metrics", reason: error.to_string() })
+}

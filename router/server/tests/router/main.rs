@@ -1,0 +1,13 @@
+//! The router as its clients, its subgraphs and its operators meet it: over sockets, and on the command line.
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod command;
+mod forwarding;
+mod health;
+mod http_client;
+mod in_process;
+mod limits;
+mod over_http;
+mod reload;
+mod subgraph;
+mod world;

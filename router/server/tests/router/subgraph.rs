@@ -1,0 +1,190 @@
+//! A subgraph for tests: SDL and JSON, executed by apollo-compiler, served by axum, remembering what it was asked.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use apollo_compiler::resolvers::{Execution, FieldError, ObjectValue, ResolveInfo, ResolvedValue};
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{ExecutableDocument, Schema};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::routing::{get, post};
+use http::HeaderMap;
+use serde_json::{Value, json};
+
+/// What the SDL may use, and what federation adds to the root.
+const FEDERATION: &str = r"
+    scalar _Any
+    scalar FieldSet
+    type _Service { sdl: String! }
+    directive @key(fields: FieldSet!, resolvable: Boolean = true) repeatable on OBJECT | INTERFACE
+    directive @shareable repeatable on OBJECT | FIELD_DEFINITION
+    directive @link(url: String!, import: [String!]) repeatable on SCHEMA
+    extend type Query { _service: _Service!, _entities(representations: [_Any!]!): [_Entity]! }
+";
+
+/// Cheap to clone; the clones share what they were asked.
+#[derive(Clone)]
+pub(crate) struct Subgraph(Arc<Inner>);
+
+struct Inner {
+    sdl: String,
+    schema: Valid<Schema>,
+    data: Value,
+    requests: Mutex<Vec<Request>>,
+}
+
+/// What the subgraph was asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Subgraph {
+    /// `data` has an object for each root type, and a list for each entity.
+    pub(crate) fn new(sdl: &str, entities: &str, data: Value) -> Self {
+        let sdl = format!(
+            "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.5\", import: [\"@key\", \"@shareable\"])\n{sdl}"
+        );
+        let whole = format!("{sdl}\n{FEDERATION}\nunion _Entity = {entities}");
+        let schema = Schema::parse_and_validate(whole, "subgraph.graphql").unwrap();
+        Self(Arc::new(Inner { sdl, schema, data, requests: Mutex::default() }))
+    }
+
+    pub(crate) fn sdl(&self) -> &str {
+        &self.0.sdl
+    }
+
+    /// `POST /graphql`, like any subgraph.
+    pub(crate) fn app(&self) -> Router {
+        Router::new()
+            .route("/graphql", post(answer))
+            .route("/livez", get(|| async { "ok" }))
+            .with_state(self.clone())
+    }
+
+    /// What it was asked since the last call.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        std::mem::take(&mut *self.0.requests.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn execute(&self, body: &Value) -> Value {
+        let Inner { schema, data, .. } = &*self.0;
+        let text = body["query"].as_str().unwrap();
+        let document = ExecutableDocument::parse_and_validate(schema, text, "request").unwrap();
+        let operation = document.operations.get(None).unwrap();
+        let variables = serde_json::from_value(body["variables"].clone()).unwrap_or_default();
+        let root = Object {
+            subgraph: &self.0,
+            type_name: operation.object_type(),
+            value: &data[operation.object_type().as_str()],
+        };
+        let execution = Execution::new(schema, &document).operation(operation);
+        let response = execution.raw_variable_values(&variables).execute_sync(&root).unwrap();
+        serde_json::to_value(response).unwrap()
+    }
+}
+
+async fn answer(
+    State(subgraph): State<Subgraph>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> axum::Json<Value> {
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let answer = subgraph.execute(&body);
+    let mut requests = subgraph.0.requests.lock().unwrap_or_else(PoisonError::into_inner);
+    requests.push(Request { headers, body });
+    axum::Json(answer)
+}
+
+struct Object<'a> {
+    subgraph: &'a Inner,
+    type_name: &'a str,
+    value: &'a Value,
+}
+
+impl ObjectValue for Object<'_> {
+    fn type_name(&self) -> &str {
+        self.type_name
+    }
+
+    fn resolve_field<'a>(
+        &'a self,
+        info: &'a ResolveInfo<'a>,
+    ) -> Result<ResolvedValue<'a>, FieldError> {
+        match info.field_name() {
+            "_service" => {
+                let service = json!({ "sdl": self.subgraph.sdl });
+                Ok(ResolvedValue::object(Owned("_Service", service)))
+            }
+            "_entities" => {
+                let representations = info.arguments()["representations"].as_array().unwrap();
+                let entities: Vec<_> = representations
+                    .iter()
+                    .map(|representation| self.entity(&json!(representation)))
+                    .collect();
+                Ok(ResolvedValue::list(entities))
+            }
+            name => {
+                Ok(self.value_of(&self.value[name], info.field_definition().ty.inner_named_type()))
+            }
+        }
+    }
+}
+
+impl Object<'_> {
+    fn value_of<'a>(&'a self, value: &'a Value, type_name: &'a str) -> ResolvedValue<'a> {
+        match value {
+            Value::Object(_) => {
+                ResolvedValue::object(Object { subgraph: self.subgraph, type_name, value })
+            }
+            Value::Array(items) => {
+                let items: Vec<_> =
+                    items.iter().map(|item| self.value_of(item, type_name)).collect();
+                ResolvedValue::list(items)
+            }
+            leaf => ResolvedValue::leaf(serde_json_bytes(leaf)),
+        }
+    }
+
+    fn entity(&self, representation: &Value) -> ResolvedValue<'_> {
+        let known = self.subgraph.data.as_object().unwrap();
+        let found = known.get_key_value(representation["__typename"].as_str().unwrap()).and_then(
+            |(type_name, entities)| {
+                let matches = |entity: &&Value| {
+                    let fields = representation.as_object().unwrap().iter();
+                    fields
+                        .filter(|(name, _)| *name != "__typename")
+                        .all(|(name, value)| entity[name] == *value)
+                };
+                Some((type_name, entities.as_array()?.iter().find(matches)?))
+            },
+        );
+        ResolvedValue::nullable_object(found.map(|(type_name, value)| Object {
+            subgraph: self.subgraph,
+            type_name,
+            value,
+        }))
+    }
+}
+
+/// An object that is made for one answer.
+struct Owned(&'static str, Value);
+
+impl ObjectValue for Owned {
+    fn type_name(&self) -> &str {
+        self.0
+    }
+
+    fn resolve_field<'a>(
+        &'a self,
+        info: &'a ResolveInfo<'a>,
+    ) -> Result<ResolvedValue<'a>, FieldError> {
+        Ok(ResolvedValue::leaf(serde_json_bytes(&self.1[info.field_name()])))
+    }
+}
+
+fn serde_json_bytes(value: &Value) -> apollo_compiler::response::JsonValue {
+    serde_json::from_value(value.clone()).unwrap()
+}

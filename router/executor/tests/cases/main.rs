@@ -1,0 +1,106 @@
+//! Plans and executes the operations of every case against fake subgraphs, and compares with the `.json` beside each.
+
+mod fake_subgraph;
+mod indent;
+mod resolver;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use apollo_compiler::ExecutableDocument;
+use executor::{
+    Executable, Options, SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse,
+};
+use expect_test::expect_file;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use supergraph::Supergraph;
+
+use crate::fake_subgraph::{FakeSubgraph, Request};
+use crate::indent::indented;
+
+/// All subgraphs of a case, and what they were sent.
+struct FakeSubgraphs {
+    /// In the order of their ids.
+    subgraphs: Vec<(String, FakeSubgraph)>,
+    requests: Mutex<String>,
+}
+
+impl FakeSubgraphs {
+    fn load(case: &Path, supergraph: &Supergraph) -> datatest_stable::Result<Self> {
+        let load = |name: &str| -> datatest_stable::Result<FakeSubgraph> {
+            let path = case.join("subgraphs").join(format!("{name}.graphql"));
+            let data = case.join("data").join(format!("{name}.json"));
+            let data = match fs::read_to_string(&data) {
+                Ok(json) => serde_json::from_str(&json)
+                    .map_err(|error| format!("{}: {error}", data.display()))?,
+                Err(_) => fake_subgraph::Data::default(),
+            };
+            Ok(FakeSubgraph::new(&fs::read_to_string(&path)?, &path, data))
+        };
+        let subgraphs = supergraph
+            .subgraphs()
+            .iter()
+            .map(|it| Ok((it.name.to_string(), load(&it.name.to_string())?)))
+            .collect::<datatest_stable::Result<_>>()?;
+        Ok(Self { subgraphs, requests: Mutex::default() })
+    }
+}
+
+impl SubgraphClient for FakeSubgraphs {
+    type Context = ();
+
+    fn fetch<'a>(
+        &'a self,
+        request: SubgraphRequest,
+        (): &'a (),
+    ) -> BoxFuture<'a, Result<SubgraphResponse, SubgraphError>> {
+        let (name, subgraph) = &self.subgraphs[request.subgraph.index()];
+        let request: Request = serde_json::from_slice(&request.body).expect("a request is JSON");
+        let variables = serde_json::to_string(&request.variables).expect("variables are JSON");
+        let mut requests = self.requests.lock().expect("nothing panics while it is locked");
+        let _ = writeln!(requests, "{name}: {}\n  {variables}", request.query);
+        let answer = subgraph.answer(&request);
+        async { answer }.boxed()
+    }
+}
+
+fn executes(operation: &Path) -> datatest_stable::Result<()> {
+    let operation = fs::canonicalize(operation)?;
+    let case = operation.parent().expect("an operation stands in a case");
+    if operation.ends_with("supergraph.graphql") || !case.join("data").exists() {
+        return Ok(());
+    }
+    let supergraph = Supergraph::parse(&fs::read_to_string(case.join("supergraph.graphql"))?)?;
+    let text = fs::read_to_string(&operation)?;
+    let document =
+        ExecutableDocument::parse_and_validate(supergraph.api_schema(), text, &operation)
+            .map_err(|invalid| invalid.errors.to_string())?;
+    let only = document.operations.get(None).map_err(|_| "a case has one operation")?;
+    let query_plan = planner::plan(&supergraph, &document, only)?;
+    let subgraphs = FakeSubgraphs::load(case, &supergraph)?;
+    let document = Arc::new(document);
+    let variables =
+        fs::read_to_string(operation.with_extension("variables.json")).unwrap_or_default();
+    let executed = Executable::lower(&supergraph, document, None, &query_plan).and_then(|it| {
+        it.execute(&variables, &subgraphs, &(), &Options::default())
+            .now_or_never()
+            .expect("the fake subgraphs answer at once")
+    });
+    let answer = match executed {
+        Ok(response) => indented(&response.body),
+        Err(error) => format!("{}: {error}\n", error.code()),
+    };
+    expect_file![operation.with_extension("json")].assert_eq(&answer);
+    let requests = operation.with_extension("requests");
+    if requests.exists() {
+        expect_file![requests].assert_eq(&subgraphs.requests.into_inner()?);
+    }
+    Ok(())
+}
+
+datatest_stable::harness! {
+    { test = executes, root = "../cases", pattern = r"^[^/]+/[^/]+/[^/]+\.graphql$" },
+}

@@ -1,0 +1,148 @@
+//! Resolves the fields of a fake subgraph from its data.
+
+use std::borrow::Cow;
+
+use apollo_compiler::ast::Type;
+use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedValue};
+use apollo_compiler::response::JsonMap;
+use serde_json::{Map, Value};
+
+use crate::fake_subgraph::{FakeSubgraph, is_composite};
+
+/// An object, and what the data says of it where it stands. What is not said there, an entity says.
+pub(crate) struct Object<'d> {
+    subgraph: &'d FakeSubgraph,
+    type_name: Cow<'d, str>,
+    says: Cow<'d, Map<String, Value>>,
+}
+
+impl<'d> Object<'d> {
+    pub(crate) fn new(
+        subgraph: &'d FakeSubgraph,
+        type_name: &'d str,
+        says: &'d Map<String, Value>,
+    ) -> Self {
+        let type_name = match says.get("__typename") {
+            Some(Value::String(runtime_type)) => runtime_type,
+            _ => type_name,
+        };
+        Self { subgraph, type_name: Cow::Borrowed(type_name), says: Cow::Borrowed(says) }
+    }
+
+    /// The entity that a representation means, if there is one. What the entity itself does not say, such as a field
+    /// that another field requires, the representation says.
+    fn of_representation(
+        subgraph: &'d FakeSubgraph,
+        representation: &apollo_compiler::response::JsonValue,
+    ) -> Option<Self> {
+        let mut says = match serde_json::to_value(representation) {
+            Ok(Value::Object(says)) => says,
+            _ => panic!("a representation is an object"),
+        };
+        let type_name = says["__typename"].as_str().expect("it has a `__typename`").to_owned();
+        let entity = entity(subgraph, &type_name, &says)?.clone();
+        says.extend(entity);
+        Some(Self { subgraph, type_name: Cow::Owned(type_name), says: Cow::Owned(says) })
+    }
+
+    /// What the data says of a field with these arguments.
+    fn value<'a>(&'a self, field_name: &str, arguments: &JsonMap) -> Option<&'a Value> {
+        let with_arguments = with_arguments(field_name, arguments);
+        let find = |says: &'a Map<String, Value>| {
+            says.get(&with_arguments).or_else(|| says.get(field_name))
+        };
+        find(&self.says).or_else(|| find(entity(self.subgraph, &self.type_name, &self.says)?))
+    }
+
+    fn entities<'a>(&'a self, info: &ResolveInfo<'_>) -> ResolvedValue<'a> {
+        let representations = info.arguments()["representations"].as_array();
+        let entities: Vec<_> = representations
+            .expect("validated")
+            .iter()
+            .map(|representation| Object::of_representation(self.subgraph, representation))
+            .map(ResolvedValue::nullable_object)
+            .collect();
+        ResolvedValue::list(entities)
+    }
+
+    fn complete<'a>(
+        &'a self,
+        value: &'a Value,
+        ty: &'a Type,
+    ) -> Result<ResolvedValue<'a>, FieldError> {
+        match value {
+            Value::Object(object) if object.contains_key("$error") => {
+                Err(FieldError { message: object["$error"].to_string() })
+            }
+            Value::Array(items) if ty.is_list() => {
+                let items = items.iter().map(|item| self.complete(item, ty.item_type()));
+                Ok(ResolvedValue::List(Box::new(items)))
+            }
+            Value::Object(object) if is_composite(&self.subgraph.schema, ty.inner_named_type()) => {
+                Ok(ResolvedValue::object(Object::new(self.subgraph, ty.inner_named_type(), object)))
+            }
+            leaf => Ok(ResolvedValue::leaf(leaf.clone())),
+        }
+    }
+}
+
+impl ObjectValue for Object<'_> {
+    fn type_name(&self) -> &str {
+        &self.type_name
+    }
+
+    fn resolve_field<'a>(
+        &'a self,
+        info: &'a ResolveInfo<'a>,
+    ) -> Result<ResolvedValue<'a>, FieldError> {
+        if info.field_name() == "_entities" {
+            return Ok(self.entities(info));
+        }
+        match self.value(info.field_name(), info.arguments()) {
+            Some(value) => self.complete(value, &info.field_definition().ty),
+            None => panic!(
+                "the data says nothing of `{}.{}` for {:?}",
+                self.type_name,
+                with_arguments(info.field_name(), info.arguments()),
+                self.says,
+            ),
+        }
+    }
+}
+
+/// `name(first:5,order:NAME)`, in the order of the definition; just `name` without arguments.
+fn with_arguments(field_name: &str, arguments: &JsonMap) -> String {
+    if arguments.is_empty() {
+        return field_name.to_owned();
+    }
+    let arguments: Vec<String> = arguments
+        .iter()
+        .map(|(name, value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+            format!("{}:{value}", name.as_str())
+        })
+        .collect();
+    format!("{field_name}({})", arguments.join(","))
+}
+
+/// The first entity of a type that agrees with all that is said of an object, and in one thing at least.
+fn entity<'d>(
+    subgraph: &'d FakeSubgraph,
+    type_name: &str,
+    says: &Map<String, Value>,
+) -> Option<&'d Map<String, Value>> {
+    subgraph.data.entities.iter().find(|entity| {
+        entity["__typename"] == *type_name
+            && agree(entity, says)
+            && says.keys().any(|key| key != "__typename" && entity.contains_key(key))
+    })
+}
+
+/// Whether two objects say the same wherever both say something.
+fn agree(left: &Map<String, Value>, right: &Map<String, Value>) -> bool {
+    left.iter().all(|(key, left)| match (left, right.get(key)) {
+        (_, None) => true,
+        (Value::Object(left), Some(Value::Object(right))) => agree(left, right),
+        (left, Some(right)) => left == right,
+    })
+}

@@ -19,7 +19,7 @@ use crate::serve::{asked_to_end, bind, serve};
 use crate::service_token::system_clock;
 use crate::source::{Inputs, Reader, Source, compose, keep_loaded};
 use crate::subgraphs::Connector;
-use crate::telemetry::{LogFormat, install_logs, install_metrics};
+use crate::telemetry::{LogFormat, install_logs, install_metrics, tend};
 
 /// A federation router: composes subgraphs, plans operations, serves the graph.
 #[derive(Debug, Parser)]
@@ -102,9 +102,10 @@ impl Serve {
         let source = Source::from_config(&config)?;
         let connector = Connector::http(&config, &environment, system_clock)?;
         let graph = CurrentGraph::default();
+        let metrics = install_metrics()?;
         let parts = AppParts {
             graph: graph.clone(),
-            metrics: install_metrics()?,
+            metrics: metrics.clone(),
             examples: examples(&config)?,
             clock: system_clock,
         };
@@ -117,6 +118,7 @@ impl Serve {
         tokio::select! {
             served = serve(listener, app, asked_to_end()) => served,
             failed = keep_loaded(reader, &config, &graph) => failed.map(|never| match never {}),
+            never = tend(metrics) => match never {},
         }
     }
 

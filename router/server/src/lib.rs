@@ -10,6 +10,21 @@
 //!
 //! Life of a graph: a [`Source`] names files and subgraphs; `source::keep_loaded` reads and composes them, and puts the
 //! [`Graph`] where requests find it, [`CurrentGraph`], again whenever they change.
+//!
+//! The binary `router` is [`Command`]. Whoever brings a graph and subgraphs of its own needs no more than this:
+//!
+//! ```no_run
+//! # async fn example(supergraph_sdl: &str, metrics: metrics_exporter_prometheus::PrometheusHandle) -> Result<(), server::StartError> {
+//! use server::{AppParts, Config, Connector, CurrentGraph, Graph};
+//!
+//! let config = Config::default();
+//! let connector = Connector::http(&config, &server::environment, server::system_clock)?;
+//! let graph = CurrentGraph::holding(Graph::load(supergraph_sdl, &connector, &config)?);
+//! let parts = AppParts { graph, metrics, examples: Vec::new(), clock: server::system_clock };
+//! let listener = server::bind(config.listen).await?;
+//! server::serve(listener, server::app(&config, parts), server::asked_to_end()).await
+//! # }
+//! ```
 
 mod app;
 mod command;

@@ -9,11 +9,12 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 use bytes::Bytes;
-use executor::FetchFailure;
+use executor::{FetchFailure, FetchFailureReason};
 use http::Request;
 
 use crate::app::App;
 use crate::error::{RequestError, executed};
+use crate::graph::Graph;
 use crate::graphql_request::GraphqlRequest;
 use crate::media_type::MediaType;
 use crate::subgraphs::RequestContext;
@@ -46,15 +47,24 @@ async fn respond(app: &App, request: Request<Body>) -> Result<Bytes, RequestErro
     request.check_method(executable.operation_type())?;
     let response =
         executable.execute(&request.variables, &graph.subgraphs, &context, &app.execution).await?;
-    for FetchFailure { subgraph, reason } in &response.failures {
-        tracing::warn!(
-            subgraph.name = graph.subgraphs.name(*subgraph),
-            operation.name = request.operation.name.as_deref(),
-            %reason,
-            "a fetch failed"
-        );
+    for failure in &response.failures {
+        log(failure, &graph, request.operation.name.as_deref());
     }
     Ok(response.body)
+}
+
+/// Says which subgraph failed, to operators. A subgraph that answered with errors alone did its work: it refused.
+fn log(failure: &FetchFailure, graph: &Graph, operation_name: Option<&str>) {
+    let FetchFailure { subgraph, reason } = failure;
+    if *reason == FetchFailureReason::NoData {
+        return;
+    }
+    tracing::warn!(
+        subgraph.name = graph.subgraphs.name(*subgraph),
+        operation.name = operation_name,
+        %reason,
+        "a fetch failed"
+    );
 }
 
 impl GraphqlRequest {

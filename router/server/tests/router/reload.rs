@@ -100,6 +100,16 @@ async fn it_waits_for_a_subgraph_that_starts_later() {
     eventually(|| async { get(there, "/readyz").await.status }, |status| *status == 200).await;
     let answer = post(there, &[], &json!({ "query": "{ me { name } }" })).await;
     assert_eq!(answer.text, r#"{"data":{"me":{"name":"Ada"}}}"#);
+    let metrics = get(there, "/metrics").await.text;
+    for line in [
+        "router_requests_total 1\n",
+        "router_request_seconds_count 1\n",
+        "router_subgraph_requests_total{subgraph=\"accounts\"} 1\n",
+        "router_subgraph_errors_total{subgraph=\"accounts\"} 0\n",
+        "router_subgraph_request_seconds_bucket{subgraph=\"accounts\",le=\"5\"} 1\n",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -159,9 +159,11 @@ impl FieldErrors {
         self.errors.len()
     }
 
-    /// Whether an error already tells why there is null at this path: one at, above or below it.
+    /// Whether an error already tells why there is null at this path: one at, above or below it. Where there is no
+    /// room for another, it makes no difference.
     pub(crate) fn explain(&self, path: &[PathSegment]) -> bool {
-        self.errors.iter().any(|error| error.path.iter().zip(path).all(|(a, b)| a == b))
+        self.is_full()
+            || self.errors.iter().any(|error| error.path.iter().zip(path).all(|(a, b)| a == b))
     }
 
     /// Appends `[{"message":…},…]`.

@@ -61,12 +61,13 @@ impl Executable {
             return Err(RequestError::Subscription);
         }
         let schema = supergraph.api_schema();
+        let operation_name = operation.name.clone();
         Ok(Self {
             operation_type: operation.operation_type,
-            operation_name: operation.name.clone(),
+            operation_name: operation_name.clone(),
             program: lower(supergraph, &document, operation, query_plan),
             variable_types: variable_types(schema, operation),
-            introspection: Introspection::of(schema, &document, operation)?,
+            introspection: Introspection::of(schema, document, operation_name)?,
             subgraph_names: supergraph.subgraphs().iter().map(|s| s.name.to_string()).collect(),
         })
     }

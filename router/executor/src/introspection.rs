@@ -24,35 +24,28 @@ pub(crate) struct Introspection {
 }
 
 impl Introspection {
-    /// `None` where the operation does not ask for the schema.
+    /// What the operation of that name needs; `None` where it does not ask for the schema.
     pub(crate) fn of(
         schema: &Valid<Schema>,
-        document: &Arc<Valid<ExecutableDocument>>,
-        operation: &Operation,
+        document: Arc<Valid<ExecutableDocument>>,
+        operation_name: Option<Name>,
     ) -> Result<Option<Self>, RequestError> {
+        let operation = chosen(&document, operation_name.as_ref());
         let asks = operation
-            .root_fields(document)
+            .root_fields(&document)
             .any(|field| matches!(field.name.as_str(), "__schema" | "__type"));
         if !asks {
             return Ok(None);
         }
-        check_max_depth(document, operation)
+        check_max_depth(&document, operation)
             .map_err(|error| RequestError::IntrospectionTooDeep(error.message().to_string()))?;
-        Ok(Some(Self {
-            schema: schema.clone(),
-            implementers: schema.implementers_map(),
-            document: document.clone(),
-            operation_name: operation.name.clone(),
-        }))
+        let implementers = schema.implementers_map();
+        Ok(Some(Self { schema: schema.clone(), implementers, document, operation_name }))
     }
 
     /// The answer to each root field that asks for the schema: response key and JSON.
     pub(crate) fn answer(&self, variables: &Variables<'_>) -> Vec<(Name, Bytes)> {
-        let operation = self
-            .document
-            .operations
-            .get(self.operation_name.as_deref())
-            .expect("the operation was there when it was lowered");
+        let operation = chosen(&self.document, self.operation_name.as_ref());
         let variables: JsonMap =
             serde_json::from_slice(&variables.to_json()).expect("coerced variables are JSON");
         let variables = Valid::assume_valid(variables);
@@ -72,4 +65,9 @@ impl Introspection {
             })
             .collect()
     }
+}
+
+/// An operation that was found before.
+fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&Name>) -> &'d Operation {
+    document.operations.get(name.map(Name::as_str)).expect("the operation was there before")
 }

@@ -23,7 +23,7 @@ use crate::error::{FetchFailure, FetchFailureReason, FieldError, FieldErrors, Pa
 use crate::program::{Batch, Fetch, FetchIndex, FetchKind, Program};
 use crate::run::answer::Sent;
 use crate::run::place::{for_each_place, response_path, rows_at};
-use crate::run::representation::Representations;
+use crate::run::representation::{AbsentInput, Representations};
 use crate::run::rows::{RowId, Rows};
 use crate::variables::Variables;
 use crate::{Limits, SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse};
@@ -54,7 +54,7 @@ struct Progress {
     waits_for: usize,
     /// Requests that are out.
     requests: usize,
-    /// Whether it or what it depends on failed.
+    /// Whether it failed, or anything that it depends on.
     failed: bool,
 }
 
@@ -117,17 +117,13 @@ impl<'p> Run<'p> {
     fn start(&mut self, index: FetchIndex) -> Vec<(Sent, SubgraphRequest)> {
         let program = self.program;
         let fetch = &program.fetches[index.index()];
-        let requests = if !self.guards[fetch.guard.index()] {
-            Vec::new()
-        } else {
-            match &fetch.kind {
-                FetchKind::Root => vec![Sent { fetch: index, entities: Vec::new() }],
-                FetchKind::Entities(_) if self.lacks_input(fetch) => {
-                    self.progress[index.index()].failed = true;
-                    Vec::new()
-                }
-                FetchKind::Entities(batches) => self.represent(index, batches),
-            }
+        if fetch.depends_on.iter().any(|on| self.progress[on.index()].failed) {
+            self.progress[index.index()].failed = true;
+        }
+        let requests = match &fetch.kind {
+            _ if !self.guards[fetch.guard.index()] => Vec::new(),
+            FetchKind::Root => vec![Sent { fetch: index, entities: Vec::new() }],
+            FetchKind::Entities(batches) => self.represent(index, batches),
         };
         self.progress[index.index()].requests = requests.len();
         self.subgraph_requests += requests.len();
@@ -140,16 +136,17 @@ impl<'p> Run<'p> {
             .collect()
     }
 
-    fn lacks_input(&self, fetch: &Fetch) -> bool {
-        fetch.depends_on.iter().any(|on| self.progress[on.index()].failed)
-    }
-
     /// Represents what the batches ask for, in chunks for as many requests.
     fn represent(&mut self, index: FetchIndex, batches: &[Batch]) -> Vec<Sent> {
+        // What a failed fetch should have brought is not null but unknown.
+        let absent = match self.progress[index.index()].failed {
+            true => AbsentInput::Unknown,
+            false => AbsentInput::Null,
+        };
         let represented: Vec<Representations> = batches
             .iter()
             .map(|batch| {
-                let mut representations = Representations::default();
+                let mut representations = Representations::new(absent);
                 for row in rows_at(&self.rows, self.root, &batch.path) {
                     representations.add(&self.rows, row, &batch.templates);
                 }

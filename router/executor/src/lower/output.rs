@@ -297,7 +297,7 @@ fn guarded(guard: &[GuardLiteral], directives: &DirectiveList) -> Option<Vec<Gua
     let mut guard = guard.to_vec();
     for (directive, wanted) in [("include", true), ("skip", false)] {
         let argument = directives.get(directive).and_then(|d| d.specified_argument_by_name("if"));
-        match argument.map(|value| value.as_ref()) {
+        match argument.map(AsRef::as_ref) {
             Some(Value::Variable(variable)) => guard.push((variable.clone(), wanted)),
             Some(Value::Boolean(value)) if *value != wanted => return None,
             _ => {}

@@ -60,7 +60,7 @@ impl Lowering<'_> {
                     self.collect_keys((&fragment.selection_set, Some(narrowed)), shape, keys);
                 }
                 FetchSelection::Field(field) => {
-                    self.collect_key(field, types.as_ref(), shape, keys)
+                    self.collect_key(field, types.as_ref(), shape, keys);
                 }
             }
         }

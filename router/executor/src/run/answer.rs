@@ -72,8 +72,8 @@ impl Run<'_> {
             }
             _ => Err(FetchFailureReason::NotGraphql),
         };
-        for error in errors {
-            self.add_subgraph_error(sent, fetch, &error);
+        for error in errors.iter().take(self.limits.errors) {
+            self.add_subgraph_error(sent, fetch, error);
         }
         outcome
     }
@@ -89,48 +89,57 @@ impl Run<'_> {
         data: RowId,
         flawless: bool,
     ) -> Result<(), FetchFailureReason> {
-        match &fetch.kind {
-            FetchKind::Root => self.rows.merge(self.root, data),
-            FetchKind::Entities(_) => {
-                for (batch, range) in sent.entities.iter().enumerate() {
-                    let slot = SlotId(u16::try_from(batch).expect("lowering numbered them so"));
-                    match self.rows.slot(data, slot) {
-                        Slot::List(list) if list.len() == range.len() => {
-                            let entities: Vec<Slot> =
-                                (0..list.len()).map(|i| self.rows.item(list, i)).collect();
-                            self.merge_entities(sent.fetch, batch, range.start, &entities)?;
-                        }
-                        // A failed `_entities`, whose error says why.
-                        Slot::Null | Slot::Absent if !flawless || range.is_empty() => {}
-                        _ => return Err(FetchFailureReason::Entities),
-                    }
-                }
+        if let FetchKind::Root = fetch.kind {
+            self.rows.merge(self.root, data);
+            return Ok(());
+        }
+        // Nothing is taken from an answer of which a part is wrong.
+        let batches = sent
+            .entities
+            .iter()
+            .zip((0..).map(SlotId))
+            .map(|(range, slot)| self.entities(self.rows.slot(data, slot), range.len(), flawless))
+            .collect::<Result<Vec<_>, _>>()?;
+        for (batch, (entities, range)) in batches.into_iter().zip(&sent.entities).enumerate() {
+            let represented = self.represented_rows(sent.fetch, batch, range.clone());
+            for (entity, targets) in entities.into_iter().zip(represented) {
+                self.merge_entity(entity, targets);
             }
         }
         Ok(())
     }
 
-    /// Merges entities into the rows that were represented; the first of them answers representation `first`.
-    fn merge_entities(
-        &mut self,
-        fetch: FetchIndex,
-        batch: usize,
-        first: usize,
-        entities: &[Slot],
-    ) -> Result<(), FetchFailureReason> {
-        if entities.iter().any(|entity| matches!(entity, Slot::Leaf(_) | Slot::List(_))) {
-            return Err(FetchFailureReason::Entities);
-        }
-        let represented = self.represented_rows(fetch, batch, first..first + entities.len());
-        for (&entity, mut targets) in entities.iter().zip(represented) {
-            let Slot::Row(entity) = entity else { continue };
-            self.rows.add_copies(&mut targets);
-            if targets.len() > 1 {
-                self.rows.share_below(entity);
+    /// The entities of a batch, one for each representation; none where `_entities` itself failed, as an error says.
+    fn entities(
+        &self,
+        answer: Slot,
+        expected: usize,
+        flawless: bool,
+    ) -> Result<Vec<Option<RowId>>, FetchFailureReason> {
+        let entity = |entity| match entity {
+            Slot::Row(row) => Ok(Some(row)),
+            Slot::Null | Slot::Absent => Ok(None),
+            Slot::Leaf(_) | Slot::List(_) => Err(FetchFailureReason::Entities),
+        };
+        match answer {
+            Slot::List(list) if list.len() == expected => {
+                (0..expected).map(|item| entity(self.rows.item(list, item))).collect()
             }
-            targets.into_iter().for_each(|target| self.rows.merge(target, entity));
+            Slot::Null | Slot::Absent if !flawless || expected == 0 => Ok(Vec::new()),
+            _ => Err(FetchFailureReason::Entities),
         }
-        Ok(())
+    }
+
+    /// Merges an entity into the rows that were represented by one representation.
+    fn merge_entity(&mut self, entity: Option<RowId>, mut targets: Vec<RowId>) {
+        let Some(entity) = entity else { return };
+        self.rows.add_copies(&mut targets);
+        if targets.len() > 1 {
+            self.rows.share_below(entity);
+        }
+        for target in targets {
+            self.rows.merge(target, entity);
+        }
     }
 
     /// For each representation of a range, the rows it stands for.
@@ -258,7 +267,9 @@ impl Run<'_> {
             self.represented_rows(sent.fetch, place.batch, range).into_iter().flatten().collect();
         self.rows.add_copies(&mut rows);
         let mut wanted = vec![false; self.rows.len()];
-        rows.into_iter().for_each(|row| wanted[row.0 as usize] = true);
+        for row in rows {
+            wanted[row.0 as usize] = true;
+        }
         let mut room = self.limits.errors.saturating_sub(self.errors.len());
         let mut paths = Vec::new();
         for_each_place(&self.rows, self.root, &batches[place.batch].path, |row, steps| {

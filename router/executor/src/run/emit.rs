@@ -29,6 +29,8 @@ pub(crate) struct Emitter<'e, 'p> {
     path: Vec<Place<'p>>,
     /// What has been written of rows that stand in several places.
     written: HashMap<(RowId, OutputId), Range<usize>>,
+    /// Its keys, by where it ends.
+    written_order: Vec<(RowId, OutputId)>,
     too_large: bool,
 }
 
@@ -44,8 +46,14 @@ pub(crate) fn emit(run: &mut Run<'_>) -> Vec<u8> {
     let capacity = run.answer_bytes + run.answer_bytes / 4 + 64;
     let out = Vec::with_capacity(capacity.min(run.limits.answer_bytes));
     let (program, root) = (run.program, run.root);
-    let mut emitter =
-        Emitter { run, out, path: Vec::new(), written: HashMap::new(), too_large: false };
+    let mut emitter = Emitter {
+        run,
+        out,
+        path: Vec::new(),
+        written: HashMap::new(),
+        written_order: Vec::new(),
+        too_large: false,
+    };
     emitter.out.extend_from_slice(b"{\"data\":");
     let start = emitter.out.len();
     if emitter.object(root, program.root_output).is_err() {
@@ -83,6 +91,7 @@ impl<'p> Emitter<'_, 'p> {
         // Errors have paths, so what carries some is written anew at each place.
         if shared && errors == self.run.errors.len() {
             self.written.insert((row, output), start..self.out.len());
+            self.written_order.push((row, output));
         }
         self.check_size()
     }
@@ -154,9 +163,12 @@ impl<'p> Emitter<'_, 'p> {
     }
 
     fn truncate(&mut self, len: usize) {
-        if self.out.len() > len {
-            self.out.truncate(len);
-            self.written.retain(|_, written| written.end <= len);
+        self.out.truncate(len);
+        while let Some(last) = self.written_order.last()
+            && self.written[last].end > len
+        {
+            self.written.remove(last);
+            self.written_order.pop();
         }
     }
 

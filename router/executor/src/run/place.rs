@@ -65,7 +65,7 @@ impl<E: FnMut(RowId) -> bool, V: FnMut(RowId, &[PlaceStep]) -> ControlFlow<()>> 
             [Step::Types(types), rest @ ..] if types.admits(self.rows.type_id(row)) => {
                 self.row(row, rest)
             }
-            [Step::Types(_), ..] | [Step::Items, ..] => ControlFlow::Continue(()),
+            [Step::Types(_) | Step::Items, ..] => ControlFlow::Continue(()),
             _ if !(self.enter)(row) => ControlFlow::Continue(()),
             [] => (self.visit)(row, &self.place),
             [Step::Slot(slot), rest @ ..] => {

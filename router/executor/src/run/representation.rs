@@ -8,9 +8,19 @@ use foldhash::fast::RandomState;
 use crate::program::{Template, TemplateField};
 use crate::run::rows::{RowId, Rows, Slot};
 
+/// What it means that an input, other than a key, is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AbsentInput {
+    /// The subgraph left it out: it is sent as null.
+    Null,
+    /// It could not be fetched: the object is not sent.
+    Unknown,
+}
+
 /// The representations of a batch, with the rows that each stands for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Representations {
+    absent: AbsentInput,
     /// All of them, as they are sent: joined by commas.
     json: Vec<u8>,
     ends: Vec<usize>,
@@ -24,6 +34,11 @@ pub(crate) struct Representations {
 struct Unrepresentable;
 
 impl Representations {
+    pub(crate) fn new(absent: AbsentInput) -> Self {
+        let table = Table::default();
+        Self { absent, json: Vec::new(), ends: Vec::new(), rows: Vec::new(), table }
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
@@ -60,7 +75,8 @@ impl Representations {
         }
         let start = self.json.len();
         self.json.extend_from_slice(&template.start);
-        if write_fields(rows, row, &template.fields, &mut self.json).is_err() {
+        let mut writer = Writer { rows, absent: self.absent, out: &mut self.json };
+        if writer.fields(row, &template.fields).is_err() {
             self.json.truncate(before);
             return;
         }
@@ -87,71 +103,76 @@ impl Representations {
     }
 }
 
-fn write_fields(
-    rows: &Rows,
-    row: RowId,
-    fields: &[TemplateField],
-    out: &mut Vec<u8>,
-) -> Result<(), Unrepresentable> {
-    for field in fields {
-        match field {
-            TemplateField::OfTypes(types, fields) => {
-                if types.admits(rows.type_id(row)) {
-                    write_fields(rows, row, fields, out)?;
-                }
-            }
-            TemplateField::TypeName(slot) => {
-                if let Slot::Leaf(slice) = rows.slot(row, *slot) {
-                    write_comma(out);
-                    out.extend_from_slice(b"\"__typename\":");
-                    out.extend_from_slice(rows.json(slice));
-                }
-            }
-            TemplateField::Value { key, slot, required, fields } => {
-                write_comma(out);
-                out.extend_from_slice(key);
-                write_value(rows, rows.slot(row, *slot), fields, *required, out)?;
-            }
-        }
-    }
-    Ok(())
+/// Writes one representation.
+struct Writer<'w> {
+    rows: &'w Rows,
+    absent: AbsentInput,
+    out: &'w mut Vec<u8>,
 }
 
-/// A comma, unless the object has just begun.
-fn write_comma(out: &mut Vec<u8>) {
-    if out.last() != Some(&b'{') {
-        out.push(b',');
-    }
-}
-
-fn write_value(
-    rows: &Rows,
-    value: Slot,
-    fields: &[TemplateField],
-    required: bool,
-    out: &mut Vec<u8>,
-) -> Result<(), Unrepresentable> {
-    match value {
-        Slot::Absent | Slot::Null if required => return Err(Unrepresentable),
-        Slot::Absent | Slot::Null => out.extend_from_slice(b"null"),
-        Slot::Leaf(slice) => out.extend_from_slice(rows.json(slice)),
-        Slot::Row(row) => {
-            out.push(b'{');
-            write_fields(rows, row, fields, out)?;
-            out.push(b'}');
-        }
-        Slot::List(list) => {
-            out.push(b'[');
-            for item in 0..list.len() {
-                if item > 0 {
-                    out.push(b',');
+impl Writer<'_> {
+    fn fields(&mut self, row: RowId, fields: &[TemplateField]) -> Result<(), Unrepresentable> {
+        for field in fields {
+            match field {
+                TemplateField::OfTypes(types, fields) => {
+                    if types.admits(self.rows.type_id(row)) {
+                        self.fields(row, fields)?;
+                    }
                 }
-                write_value(rows, rows.item(list, item), fields, false, out)?;
+                TemplateField::TypeName(slot) => {
+                    if let Slot::Leaf(slice) = self.rows.slot(row, *slot) {
+                        self.comma();
+                        self.out.extend_from_slice(b"\"__typename\":");
+                        self.out.extend_from_slice(self.rows.json(slice));
+                    }
+                }
+                TemplateField::Value { key, slot, required, fields } => {
+                    let value = self.rows.slot(row, *slot);
+                    match value {
+                        Slot::Absent | Slot::Null if *required => return Err(Unrepresentable),
+                        Slot::Absent if self.absent == AbsentInput::Unknown => {
+                            return Err(Unrepresentable);
+                        }
+                        _ => {}
+                    }
+                    self.comma();
+                    self.out.extend_from_slice(key);
+                    self.value(value, fields)?;
+                }
             }
-            out.push(b']');
+        }
+        Ok(())
+    }
+
+    /// A comma, unless the object has just begun.
+    fn comma(&mut self) {
+        if self.out.last() != Some(&b'{') {
+            self.out.push(b',');
         }
     }
-    Ok(())
+
+    fn value(&mut self, value: Slot, fields: &[TemplateField]) -> Result<(), Unrepresentable> {
+        match value {
+            Slot::Absent | Slot::Null => self.out.extend_from_slice(b"null"),
+            Slot::Leaf(slice) => self.out.extend_from_slice(self.rows.json(slice)),
+            Slot::Row(row) => {
+                self.out.push(b'{');
+                self.fields(row, fields)?;
+                self.out.push(b'}');
+            }
+            Slot::List(list) => {
+                self.out.push(b'[');
+                for item in 0..list.len() {
+                    if item > 0 {
+                        self.out.push(b',');
+                    }
+                    self.value(self.rows.item(list, item), fields)?;
+                }
+                self.out.push(b']');
+            }
+        }
+        Ok(())
+    }
 }
 
 /// An index over byte strings that stand elsewhere: found by hash, compared in full.

@@ -47,7 +47,7 @@ impl List {
 struct Row {
     shape: ShapeId,
     first_slot: u32,
-    slots: u16,
+    width: u16,
     type_id: TypeId,
     /// Whether several objects hold it, so that it must be copied before it changes.
     shared: bool,
@@ -56,7 +56,7 @@ struct Row {
 /// All rows of a request, and the answers that their leaves point into.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
-    rows: Vec<Row>,
+    headers: Vec<Row>,
     slots: Vec<Slot>,
     items: Vec<Slot>,
     sources: Vec<Bytes>,
@@ -76,9 +76,9 @@ impl Rows {
         let first_slot = index(self.slots.len());
         let width = shapes[shape.index()].entries.len();
         self.slots.resize(self.slots.len() + width, Slot::Absent);
-        let slots = u16::try_from(width).expect("slots are numbered by u16");
-        self.rows.push(Row { shape, first_slot, slots, type_id, shared: false });
-        RowId(index(self.rows.len() - 1))
+        let width = u16::try_from(width).expect("slots are numbered by u16");
+        self.headers.push(Row { shape, first_slot, width, type_id, shared: false });
+        RowId(index(self.headers.len() - 1))
     }
 
     /// A new list.
@@ -89,7 +89,7 @@ impl Rows {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        self.headers.len()
     }
 
     pub(crate) fn type_id(&self, row: RowId) -> TypeId {
@@ -97,7 +97,7 @@ impl Rows {
     }
 
     pub(crate) fn set_type(&mut self, row: RowId, type_id: TypeId) {
-        self.rows[row.0 as usize].type_id = type_id;
+        self.headers[row.0 as usize].type_id = type_id;
     }
 
     pub(crate) fn shape(&self, row: RowId) -> ShapeId {
@@ -109,7 +109,7 @@ impl Rows {
     }
 
     fn row(&self, row: RowId) -> Row {
-        self.rows[row.0 as usize]
+        self.headers[row.0 as usize]
     }
 
     pub(crate) fn slot(&self, row: RowId, slot: SlotId) -> Slot {
@@ -152,7 +152,7 @@ impl Rows {
         if self.type_id(into) == TypeId::UNKNOWN {
             self.set_type(into, self.type_id(from));
         }
-        for slot in (0..self.row(from).slots).map(SlotId) {
+        for slot in (0..self.row(from).width).map(SlotId) {
             let merged = self.merged(self.slot(into, slot), self.slot(from, slot));
             self.set_slot(into, slot, merged);
         }
@@ -187,9 +187,9 @@ impl Rows {
         }
         let first = original.first_slot as usize;
         let first_slot = index(self.slots.len());
-        self.slots.extend_from_within(first..first + usize::from(original.slots));
-        self.rows.push(Row { first_slot, shared: false, ..original });
-        let copy = RowId(index(self.rows.len() - 1));
+        self.slots.extend_from_within(first..first + usize::from(original.width));
+        self.headers.push(Row { first_slot, shared: false, ..original });
+        let copy = RowId(index(self.headers.len() - 1));
         self.copies.push((row, copy));
         copy
     }
@@ -205,7 +205,7 @@ impl Rows {
 
     /// Notes that several objects are about to hold what this row holds.
     pub(crate) fn share_below(&mut self, row: RowId) {
-        for slot in (0..self.row(row).slots).map(SlotId) {
+        for slot in (0..self.row(row).width).map(SlotId) {
             self.share(self.slot(row, slot));
         }
     }
@@ -213,7 +213,7 @@ impl Rows {
     fn share(&mut self, slot: Slot) {
         match slot {
             Slot::Row(row) if !self.is_shared(row) => {
-                self.rows[row.0 as usize].shared = true;
+                self.headers[row.0 as usize].shared = true;
                 self.share_below(row);
             }
             Slot::List(list) => (0..list.len()).for_each(|item| self.share(self.item(list, item))),

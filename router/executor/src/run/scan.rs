@@ -56,7 +56,7 @@ struct Scanner<'s> {
     items: Vec<Slot>,
 }
 
-impl<'s> Scanner<'s> {
+impl Scanner<'_> {
     /// A value where objects are expected, in lists or not. Anything else is kept as it stands.
     fn value(
         &mut self,

@@ -43,6 +43,7 @@ type Query @join__type(graph: CATALOG) @join__type(graph: STOCK) {
   media: Media @join__field(graph: CATALOG)
   price: Float! @join__field(graph: CATALOG)
   stockTotal: Int @join__field(graph: STOCK)
+  shelved: [Product!] @join__field(graph: STOCK)
 }
 type Mutation @join__type(graph: CATALOG) @join__type(graph: STOCK) {
   rename: Product @join__field(graph: CATALOG)
@@ -61,10 +62,11 @@ type Product @join__type(graph: CATALOG, key: "id") @join__type(graph: STOCK, ke
   name: String @join__field(graph: CATALOG)
   tags: [String!] @join__field(graph: CATALOG)
   kind: Kind @join__field(graph: CATALOG)
-  weight: Float @join__field(graph: CATALOG)
+  weight: Float @join__field(graph: CATALOG) @join__field(graph: STOCK, external: true)
   related: [Product!] @join__field(graph: CATALOG)
   inStock: Int! @join__field(graph: STOCK)
   shelf: String @join__field(graph: STOCK)
+  shippingCost: Int @join__field(graph: STOCK, requires: "weight")
 }
 "#;
 
@@ -151,7 +153,11 @@ fn run(
     }
     match response {
         Ok(response) => printed += std::str::from_utf8(&response.body).unwrap(),
-        Err(error) => printed += &format!("{}: {error}", error.code()),
+        Err(error) => {
+            printed += error.code();
+            printed += ": ";
+            printed += &error.to_string();
+        }
     }
     printed
 }
@@ -423,6 +429,40 @@ fn values_of_the_wrong_type_become_null_with_an_error() {
             stock: query{stockTotal}
             {"data":{"product":{"id":"17","name":null,"tags":null,"kind":null,"weight":null,"related":null},"stockTotal":null},"errors":[{"message":"the value of `Product.name` is not of its type","path":["product","name"],"extensions":{"code":"INVALID_VALUE"}},{"message":"the value of `Product.tags` is not a list","path":["product","tags"],"extensions":{"code":"INVALID_VALUE"}},{"message":"the value of `Product.kind` is not one of its enum","path":["product","kind"],"extensions":{"code":"INVALID_VALUE"}},{"message":"the value of `Product.weight` is not of its type","path":["product","weight"],"extensions":{"code":"INVALID_VALUE"}},{"message":"the value of `Product.related` has the wrong shape","path":["product","related"],"extensions":{"code":"INVALID_VALUE"}},{"message":"the value of `Query.stockTotal` is not of its type","path":["stockTotal"],"extensions":{"code":"INVALID_VALUE"}}]}"#]],
     );
+}
+
+#[test]
+fn what_a_failed_fetch_should_have_brought_is_not_sent_as_null() {
+    check(
+        "{ shelved { shippingCost } }",
+        vec![
+            ok("stock", r#"{"data":{"shelved":[{"id":"1"},{"id":"2"}]}}"#),
+            ("catalog".to_owned(), Answer::Fails(SubgraphError::Unreachable)),
+        ],
+        expect![[r#"
+            stock: query{shelved{id}}
+            catalog: query($representations:[_Any!]!){_entities(representations:$representations){...on Product{weight}}} {"representations":[{"__typename":"Product","id":"1"},{"__typename":"Product","id":"2"}]}
+            {"data":{"shelved":[{"shippingCost":null},{"shippingCost":null}]},"errors":[{"message":"the subgraph could not be reached","path":["shelved"],"extensions":{"code":"SUBGRAPH_UNREACHABLE","service":"catalog"}}]}"#]],
+    );
+}
+
+#[test]
+fn an_answer_larger_than_the_limit_is_given_up() {
+    // What subgraphs answer is small: many objects hold the same rows.
+    let shelved = vec![r#"{"id":"1"}"#; 20].join(",");
+    let answers = vec![
+        ok("stock", &format!(r#"{{"data":{{"shelved":[{shelved}]}}}}"#)),
+        ok(
+            "catalog",
+            r#"{"data":{"_entities":[{"related":[{"name":"a"},{"name":"b"},{"name":"c"}]}]}}"#,
+        ),
+    ];
+    let options = Options { limits: Limits { answer_bytes: 600, ..Limits::default() } };
+    let expected = expect![[r#"
+        stock: query{shelved{id}}
+        catalog: query($representations:[_Any!]!){_entities(representations:$representations){...on Product{related{name}}}} {"representations":[{"__typename":"Product","id":"1"}]}
+        {"data":null,"errors":[{"message":"the answer is larger than the limit","extensions":{"code":"ANSWER_TOO_LARGE"}}]}"#]];
+    expected.assert_eq(&run("{ shelved { related { name } } }", "", answers, &options));
 }
 
 #[test]

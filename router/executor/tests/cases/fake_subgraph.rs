@@ -25,7 +25,16 @@ const FEDERATION: &str = include_str!("federation.graphql");
 pub(crate) struct FakeSubgraph {
     pub(crate) schema: Valid<Schema>,
     pub(crate) data: Data,
+    pub(crate) missing: Missing,
     answered: AtomicUsize,
+}
+
+/// What a field means of which the data says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// The data is not complete: the test fails.
+    Fails,
+    IsNull,
 }
 
 /// `data/NAME.json`
@@ -83,7 +92,11 @@ impl FakeSubgraph {
         let schema = builder.build().and_then(Schema::validate).unwrap_or_else(|invalid| {
             panic!("{} is not a subgraph:\n{}", path.display(), invalid.errors)
         });
-        Self { schema, data, answered: AtomicUsize::new(0) }
+        Self::with_schema(schema, data, Missing::Fails)
+    }
+
+    pub(crate) fn with_schema(schema: Valid<Schema>, data: Data, missing: Missing) -> Self {
+        Self { schema, data, missing, answered: AtomicUsize::new(0) }
     }
 
     /// Answers a request, whose body is `{"query":…,"variables":…}`.
@@ -99,7 +112,8 @@ impl FakeSubgraph {
         }
     }
 
-    fn execute(&self, request: &Request) -> Bytes {
+    /// Executes a request, whatever `answers` says.
+    pub(crate) fn execute(&self, request: &Request) -> Bytes {
         let document =
             ExecutableDocument::parse_and_validate(&self.schema, &request.query, "request.graphql")
                 .unwrap_or_else(|invalid| {
@@ -114,6 +128,7 @@ impl FakeSubgraph {
         let root = Object::new(self, operation.object_type(), says);
         let mut response = Execution::new(&self.schema, &document)
             .operation(operation)
+            .enable_schema_introspection(true)
             .raw_variable_values(&request.variables)
             .execute_sync(&root)
             .unwrap_or_else(|error| panic!("{}: {}", error.message(), request.query));

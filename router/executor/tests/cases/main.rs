@@ -1,7 +1,11 @@
 //! Plans and executes the operations of every case against fake subgraphs, and compares with the `.json` beside each.
+//!
+//! What is expected was once written by the executor itself, so each answer must also be what one server with the data
+//! of all subgraphs says: composition, planning and execution as a whole must be as if there were no federation.
 
 mod fake_subgraph;
 mod indent;
+mod monolith;
 mod resolver;
 
 use std::fmt::Write as _;
@@ -16,10 +20,12 @@ use executor::{
 use expect_test::expect_file;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde_json::Value;
 use supergraph::Supergraph;
 
 use crate::fake_subgraph::{FakeSubgraph, Request};
 use crate::indent::indented;
+use crate::monolith::monolith;
 
 /// All subgraphs of a case, and what they were sent.
 struct FakeSubgraphs {
@@ -46,6 +52,26 @@ impl FakeSubgraphs {
             .map(|it| Ok((it.name.to_string(), load(&it.name.to_string())?)))
             .collect::<datatest_stable::Result<_>>()?;
         Ok(Self { subgraphs, requests: Mutex::default() })
+    }
+
+    /// Whether a server that has all their data says the same.
+    fn compare_with_monolith(
+        &self,
+        supergraph: &Supergraph,
+        operation: &str,
+        variables: &str,
+        answer: &[u8],
+    ) -> datatest_stable::Result<()> {
+        let all: Vec<_> = self.subgraphs.iter().map(|(_, subgraph)| &subgraph.data).collect();
+        let Some(monolith) = monolith(supergraph, &all) else { return Ok(()) };
+        let variables = if variables.is_empty() { "{}" } else { variables };
+        let request =
+            Request { query: operation.to_owned(), variables: serde_json::from_str(variables)? };
+        let whole: Value = serde_json::from_slice(&monolith.execute(&request))?;
+        let federated: Value = serde_json::from_slice(answer)?;
+        assert_eq!(federated["data"], whole["data"], "a monolith answers otherwise");
+        assert_eq!(federated["errors"].is_null(), whole["errors"].is_null(), "{whole}");
+        Ok(())
     }
 }
 
@@ -76,7 +102,7 @@ fn executes(operation: &Path) -> datatest_stable::Result<()> {
     let supergraph = Supergraph::parse(&fs::read_to_string(case.join("supergraph.graphql"))?)?;
     let text = fs::read_to_string(&operation)?;
     let document =
-        ExecutableDocument::parse_and_validate(supergraph.api_schema(), text, &operation)
+        ExecutableDocument::parse_and_validate(supergraph.api_schema(), &text, &operation)
             .map_err(|invalid| invalid.errors.to_string())?;
     let only = document.operations.get(None).map_err(|_| "a case has one operation")?;
     let query_plan = planner::plan(&supergraph, &document, only)?;
@@ -89,6 +115,9 @@ fn executes(operation: &Path) -> datatest_stable::Result<()> {
             .now_or_never()
             .expect("the fake subgraphs answer at once")
     });
+    if let Ok(response) = &executed {
+        subgraphs.compare_with_monolith(&supergraph, &text, &variables, &response.body)?;
+    }
     let answer = match executed {
         Ok(response) => indented(&response.body),
         Err(error) => format!("{}: {error}\n", error.code()),

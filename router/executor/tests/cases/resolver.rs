@@ -7,7 +7,7 @@ use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedV
 use apollo_compiler::response::JsonMap;
 use serde_json::{Map, Value};
 
-use crate::fake_subgraph::{FakeSubgraph, is_composite};
+use crate::fake_subgraph::{FakeSubgraph, Missing, is_composite};
 
 /// An object, and what the data says of it where it stands. What is not said there, an entity says.
 pub(crate) struct Object<'d> {
@@ -100,6 +100,7 @@ impl ObjectValue for Object<'_> {
         }
         match self.value(info.field_name(), info.arguments()) {
             Some(value) => self.complete(value, &info.field_definition().ty),
+            None if self.subgraph.missing == Missing::IsNull => Ok(ResolvedValue::null()),
             None => panic!(
                 "the data says nothing of `{}.{}` for {:?}",
                 self.type_name,
@@ -139,7 +140,7 @@ fn entity<'d>(
 }
 
 /// Whether two objects say the same wherever both say something.
-fn agree(left: &Map<String, Value>, right: &Map<String, Value>) -> bool {
+pub(crate) fn agree(left: &Map<String, Value>, right: &Map<String, Value>) -> bool {
     left.iter().all(|(key, left)| match (left, right.get(key)) {
         (_, None) => true,
         (Value::Object(left), Some(Value::Object(right))) => agree(left, right),

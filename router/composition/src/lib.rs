@@ -65,6 +65,7 @@ fn parse(sources: &[SubgraphSource]) -> Result<Vec<Subgraph>, CompositionErrors>
             Err(more) => errors.extend(more),
         }
     }
+    Subgraph::inherit_keys(&mut subgraphs);
     fail_if_any(errors).map(|()| subgraphs)
 }
 

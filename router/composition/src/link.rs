@@ -1,6 +1,7 @@
 //! Resolves `@link`: which of a subgraph's directives is which of the federation specification's.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apollo_compiler::ast::{Directive, Value};
 use apollo_compiler::parser::SourceSpan;
@@ -56,6 +57,32 @@ pub(crate) struct Link {
     pub(crate) version: Option<(u32, u32)>,
     /// From the subgraph's name of a directive to the specification's.
     canonical: BTreeMap<String, &'static str>,
+    /// The other specifications that the subgraph links.
+    pub(crate) features: Vec<Feature>,
+}
+
+/// A specification of somebody's own that a subgraph links.
+#[derive(Debug, Clone)]
+pub(crate) struct Feature {
+    pub(crate) identity: String,
+    pub(crate) version: (u32, u32),
+    /// The name that stands before what is not imported: `name__directive`.
+    namespace: String,
+    /// From the subgraph's name of a directive to the specification's.
+    imports: BTreeMap<String, String>,
+}
+
+impl Feature {
+    /// The specification's name of a directive of the subgraph, if it is one of its.
+    pub(crate) fn original<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        if let Some(original) = self.imports.get(name) {
+            return Some(original);
+        }
+        if name == self.namespace {
+            return Some(name);
+        }
+        name.strip_prefix(self.namespace.as_str())?.strip_prefix("__")
+    }
 }
 
 impl Link {
@@ -68,21 +95,45 @@ impl Link {
             .map(|link| Linked::new(link))
             .collect();
         let mut errors: Vec<LinkError> = links.iter().filter_map(Linked::unknown).collect();
+        let mut seen = BTreeSet::new();
+        for link in links.iter().filter(|link| !seen.insert(link.url.identity.as_str())) {
+            let message = format!("`{}` is linked twice", link.url.identity);
+            errors.push(link.error("INVALID_LINK_DIRECTIVE_USAGE", message));
+        }
         let federation = links.iter().find(|link| link.url.identity == FEDERATION_SPEC);
         let link = match federation {
-            None => Self::federation_1(),
+            None => Self::federation_1(schema),
             Some(federation) => {
                 let minor = federation.url.version.map_or(0, |(_, minor)| minor);
                 let canonical = federation.names(minor, &mut errors);
-                Self { version: federation.url.version, canonical }
+                let features = links.iter().filter_map(Linked::feature).collect();
+                Self { version: federation.url.version, canonical, features }
             }
         };
         if errors.is_empty() { Ok(link) } else { Err(errors) }
     }
 
-    fn federation_1() -> Self {
-        let canonical = FEDERATION_1.iter().map(|name| ((*name).to_owned(), *name)).collect();
-        Self { version: None, canonical }
+    /// Federation 1, which learnt some of Federation 2's directives from subgraphs that defined them themselves.
+    fn federation_1(schema: &Schema) -> Self {
+        let learnt = ["shareable", "override"].into_iter();
+        let learnt = learnt.filter(|name| schema.directive_definitions.contains_key(*name));
+        let canonical =
+            FEDERATION_1.into_iter().chain(learnt).map(|name| (name.to_owned(), name)).collect();
+        Self { version: None, canonical, features: Vec::new() }
+    }
+
+    /// The text of a field set. Federation 1 took a lone name and a list of texts as well.
+    pub(crate) fn fields<'a>(&self, directive: &'a Directive) -> Option<Cow<'a, str>> {
+        let value: &Value = directive.specified_argument_by_name("fields")?;
+        match value {
+            Value::String(text) => Some(Cow::Borrowed(text)),
+            Value::Enum(name) if self.version.is_none() => Some(Cow::Borrowed(name)),
+            Value::List(texts) if self.version.is_none() => {
+                let texts: Option<Vec<&str>> = texts.iter().map(|text| text.as_str()).collect();
+                texts.map(|texts| Cow::Owned(texts.join(" ")))
+            }
+            _ => None,
+        }
     }
 
     /// The specification's name of a directive, if it is one of the federation's.
@@ -143,6 +194,25 @@ impl<'a> Linked<'a> {
         LinkError { code, message, span: self.directive.location() }
     }
 
+    /// The link as one to a specification of somebody's own.
+    fn feature(&self) -> Option<Feature> {
+        let LinkUrl { identity, name, version } = &self.url;
+        if identity == FEDERATION_SPEC || identity == LINK_SPEC {
+            return None;
+        }
+        let imports = self.directive.specified_argument_by_name("import").and_then(|v| v.as_list());
+        let directives = imports.unwrap_or_default().iter().filter_map(|import| {
+            let (name, alias) = imported(import)?;
+            Some((alias.strip_prefix('@')?.to_owned(), name.strip_prefix('@')?.to_owned()))
+        });
+        Some(Feature {
+            identity: identity.clone(),
+            version: (*version)?,
+            namespace: text(self.directive, "as").unwrap_or(name).to_owned(),
+            imports: directives.collect(),
+        })
+    }
+
     /// The error of a link to what is not known here and must be.
     fn unknown(&self) -> Option<LinkError> {
         let url = &self.url;
@@ -150,11 +220,13 @@ impl<'a> Linked<'a> {
             ("", _) => Some(
                 self.error("INVALID_LINK_DIRECTIVE_USAGE", "a `@link` has no `url`".to_owned()),
             ),
-            (FEDERATION_SPEC, Some(version)) if (OLDEST..=NEWEST).contains(&version) => None,
-            (FEDERATION_SPEC | LINK_SPEC, None) => {
-                let message = format!("`{url}` has no version, such as `v2.5`");
+            (_, None) => {
+                let message = format!(
+                    "`{url}` does not end in a name and a version, such as `federation/v2.5`"
+                );
                 Some(self.error("INVALID_LINK_IDENTIFIER", message))
             }
+            (FEDERATION_SPEC, Some(version)) if (OLDEST..=NEWEST).contains(&version) => None,
             (FEDERATION_SPEC, _) => {
                 let message =
                     format!("`{url}` is not known here: versions 2.0 to 2.{} are", NEWEST.1);
@@ -209,21 +281,11 @@ impl<'a> Linked<'a> {
         minor: u32,
     ) -> Result<Option<(String, &'static str)>, LinkError> {
         let invalid = |message: String| self.error("INVALID_LINK_DIRECTIVE_USAGE", message);
-        let (name, alias) = match import {
-            Value::String(name) => (name.as_str(), name.as_str()),
-            Value::Object(fields) => {
-                let entry =
-                    |key| fields.iter().find(|(name, _)| name == key).and_then(|(_, v)| v.as_str());
-                let name = entry("name").ok_or_else(|| {
-                    invalid(format!("an import of `{}` does not say the `name`", self.url))
-                })?;
-                (name, entry("as").unwrap_or(name))
-            }
-            other => {
-                return Err(invalid(format!(
-                    "`{other}` is neither the name of an import nor an object with it"
-                )));
-            }
+        let Some((name, alias)) = imported(import) else {
+            return Err(invalid(format!(
+                "`{import}` is imported from `{}`: an import is a name, or an object with `name` and `as`",
+                self.url
+            )));
         };
         let Some(directive) = name.strip_prefix('@') else {
             if SCALARS.contains(&name) {
@@ -259,6 +321,18 @@ impl<'a> Linked<'a> {
         })?;
         Ok(Some((alias.to_owned(), known)))
     }
+}
+
+/// The name of an import and the one that it gets here: `"@key"` or `{ name: "@key", as: "@id" }`.
+fn imported(import: &Value) -> Option<(&str, &str)> {
+    if let Some(name) = import.as_str() {
+        return Some((name, name));
+    }
+    let fields = import.as_object()?;
+    let entry =
+        |key| fields.iter().find(|(name, _)| name == key).and_then(|(_, value)| value.as_str());
+    let name = entry("name")?;
+    Some((name, entry("as").unwrap_or(name)))
 }
 
 /// A string argument of a directive.

@@ -1,5 +1,6 @@
 //! Merges the subgraphs type by type, and prints the supergraph.
 
+mod composed;
 mod composite;
 mod element;
 mod field;
@@ -16,6 +17,7 @@ use apollo_compiler::Name;
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::ExtendedType;
 
+use self::composed::ComposedDirectives;
 use crate::error::{CompositionError, Hint, SubgraphLocation};
 use crate::subgraph::Subgraph;
 
@@ -31,6 +33,7 @@ pub(crate) struct Merge<'a> {
     used_as_output: BTreeSet<Name>,
     /// Specifications beside join that the output uses: the name in `@link`.
     features: BTreeSet<&'static str>,
+    composed: ComposedDirectives,
     errors: Vec<CompositionError>,
     hints: Vec<Hint>,
 }
@@ -60,10 +63,12 @@ pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<(String, Vec<Hint>), Vec<C
         used_as_input: BTreeSet::new(),
         used_as_output: BTreeSet::new(),
         features: BTreeSet::new(),
+        composed: ComposedDirectives::default(),
         errors: Vec::new(),
         hints: Vec::new(),
     };
     merge.note_uses();
+    merge.compose_directives();
     merge.check_queries();
     let types = merge.types.clone();
     let mut body = String::new();

@@ -12,8 +12,8 @@ mod reason;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
-use apollo_compiler::Name;
-use supergraph::{Supergraph, SupergraphError};
+use apollo_compiler::{Name, name};
+use supergraph::{SubgraphId, Supergraph, SupergraphError};
 
 use crate::error::{CompositionError, SubgraphLocation};
 use operation::Step;
@@ -30,9 +30,10 @@ pub(crate) fn check(supergraph_sdl: &str) -> Vec<CompositionError> {
     }
 }
 
+/// What no earlier step found: types that merge to something that GraphQL does not allow.
 fn invalid(error: &SupergraphError) -> CompositionError {
     let message = format!("the subgraphs merge to a schema that is not valid: {error}");
-    CompositionError { code: "INVALID_FEDERATION_SUPERGRAPH", message, locations: Vec::new() }
+    CompositionError { code: "INVALID_GRAPHQL", message, locations: Vec::new() }
 }
 
 /// Where the router may stand with an object of one type, and the operation that leads there.
@@ -89,12 +90,58 @@ impl<'a> Walk<'a> {
         last_step: Option<Rc<Step>>,
     ) {
         let positions = self.reach.closure(&object, positions);
+        if positions.iter().all(|position| position.ty != object) {
+            self.report_unknown_type(&object, &positions, last_step);
+            return;
+        }
         let walked = self.walked.entry(object.clone()).or_default();
         if walked.iter().any(|earlier| does_no_more(earlier, &positions)) {
             return;
         }
         walked.push(positions.clone());
         self.queue.push_back(State { object, positions, last_step });
+    }
+
+    /// An interface object does not know the types behind it, and here nobody else tells.
+    fn report_unknown_type(
+        &mut self,
+        object: &Name,
+        positions: &BTreeSet<Position>,
+        last_step: Option<Rc<Step>>,
+    ) {
+        let interface = positions.iter().map(|position| position.ty.clone()).next();
+        let (Some(interface), true) =
+            (interface, self.reported.insert((object.clone(), name!("__typename"))))
+        else {
+            return;
+        };
+        let step = Step {
+            before: last_step,
+            parent: object.clone(),
+            field: name!("__typename"),
+            type_condition: None,
+        };
+        let operation = operation::text(self.supergraph.api_schema(), &step);
+        let subgraphs: BTreeSet<SubgraphId> =
+            positions.iter().map(|position| position.subgraph).collect();
+        let names: Vec<String> = subgraphs
+            .iter()
+            .map(|id| format!("`{}`", self.supergraph.subgraph(*id).name))
+            .collect();
+        let message = format!(
+            "which objects are `{object}` cannot be found out by `{operation}`: `{interface}` is an `@interfaceObject` in \
+             {}, and no resolvable `@key` of interface `{interface}` leads to a subgraph that knows",
+            names.join(" and ")
+        );
+        let locations = subgraphs.iter().map(|id| self.location(*id)).collect();
+        self.errors.push(CompositionError { code: "SATISFIABILITY_ERROR", message, locations });
+    }
+
+    fn location(&self, subgraph: SubgraphId) -> SubgraphLocation {
+        SubgraphLocation {
+            subgraph: self.supergraph.subgraph(subgraph).name.0.clone(),
+            line_column: None,
+        }
     }
 
     /// Follows every field of a state's type.
@@ -143,13 +190,7 @@ impl<'a> Walk<'a> {
             field,
         );
         let sentences: Vec<&str> = reasons.iter().map(|(_, sentence)| sentence.as_str()).collect();
-        let locations = reasons
-            .iter()
-            .map(|(subgraph, _)| SubgraphLocation {
-                subgraph: self.supergraph.subgraph(*subgraph).name.0.clone(),
-                line_column: None,
-            })
-            .collect();
+        let locations = reasons.iter().map(|(subgraph, _)| self.location(*subgraph)).collect();
         self.errors.push(CompositionError {
             code: "SATISFIABILITY_ERROR",
             message: format!(

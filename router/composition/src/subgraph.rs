@@ -1,5 +1,8 @@
 //! One subgraph's schema, parsed and read for what federation needs to know of it.
 
+mod field_use;
+mod graphql;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use apollo_compiler::ast::{FieldDefinition, OperationType};
@@ -9,6 +12,7 @@ use apollo_compiler::schema::{Component, DirectiveList, ExtendedType, ObjectType
 use apollo_compiler::{Name, Schema, name};
 use supergraph::{FieldSet, FieldSetSelection};
 
+use self::field_use::FieldUse;
 use crate::SubgraphSource;
 use crate::error::{CompositionError, SubgraphLocation};
 use crate::link::{Link, LinkError, text};
@@ -19,12 +23,15 @@ pub(crate) struct Subgraph {
     pub(crate) url: String,
     pub(crate) schema: Schema,
     pub(crate) link: Link,
-    /// Types that stand in the SDL only as `extend type`, or with `@extends`.
+    /// Types that stand in the SDL only as `extend type`.
+    orphans: BTreeSet<Name>,
+    /// These types, and those with `@extends`.
     pub(crate) extensions: BTreeSet<Name>,
     /// From the subgraph's names of its root types to `Query`, `Mutation` and `Subscription`.
     root_names: BTreeMap<Name, Name>,
-    /// The fields that keys select, at any depth: type and field.
-    key_fields: BTreeSet<(Name, Name)>,
+    field_use: FieldUse,
+    /// The key fields of types that Federation 1 extends here without repeating their keys.
+    inherited_keys: BTreeSet<(Name, Name)>,
 }
 
 /// The name under which every supergraph has a root type.
@@ -41,9 +48,9 @@ impl Subgraph {
     pub(crate) fn parse(source: &SubgraphSource) -> Result<Self, Vec<CompositionError>> {
         let builder = SchemaBuilder::new().adopt_orphan_extensions().ignore_builtin_redefinitions();
         let builder = builder.parse(&source.sdl, format!("{}.graphql", source.name));
-        let extended: BTreeSet<Name> = builder.iter_orphan_extension_types().cloned().collect();
+        let orphans: BTreeSet<Name> = builder.iter_orphan_extension_types().cloned().collect();
         let mut schema =
-            builder.build().map_err(|broken| graphql_errors(&source.name, &broken.errors))?;
+            builder.build().map_err(|broken| graphql::diagnostics(&source.name, &broken.errors))?;
         add_default_roots(&mut schema);
         let link = Link::of(&schema).map_err(|errors| {
             let error = |LinkError { code, message, span }| {
@@ -56,7 +63,7 @@ impl Subgraph {
             };
             errors.into_iter().map(error).collect::<Vec<_>>()
         })?;
-        let mut extensions = extended;
+        let mut extensions = orphans.clone();
         for ty in schema.types.values() {
             if link.has(ty.directives(), "extends") {
                 extensions.insert(ty.name().clone());
@@ -72,47 +79,38 @@ impl Subgraph {
             url: source.url.clone(),
             schema,
             link,
+            orphans,
             extensions,
             root_names,
-            key_fields: BTreeSet::new(),
+            field_use: FieldUse::default(),
+            inherited_keys: BTreeSet::new(),
         };
-        subgraph.check_graphql()?;
+        graphql::check(&subgraph.name, &subgraph.schema, &subgraph.link)?;
         subgraph.add_query_root();
-        subgraph.key_fields = subgraph.fields_of_keys();
+        subgraph.field_use = FieldUse::of(&subgraph);
         Ok(subgraph)
     }
 
-    /// Validates the SDL as GraphQL, with the federation's own definitions added where it leaves them out.
-    fn check_graphql(&self) -> Result<(), Vec<CompositionError>> {
-        let mut definitions = String::from("scalar _FieldSetText scalar _AnyArgument\n");
-        for (name, canonical) in self.link.names() {
-            if !self.schema.directive_definitions.contains_key(name) {
-                definitions += &lenient_definition(name, canonical);
+    /// Federation 1 may extend a type without repeating its key: then the key is that of the type's other subgraphs.
+    pub(crate) fn inherit_keys(subgraphs: &mut [Self]) {
+        let mut keys: BTreeSet<(Name, Name)> = BTreeSet::new();
+        for subgraph in subgraphs.iter() {
+            for ty in subgraph.schema.types.values() {
+                let fields = subgraph.keys(ty).into_iter().flat_map(|(key, _)| key.selections);
+                keys.extend(fields.filter_map(|selection| match selection {
+                    FieldSetSelection::Field(field) => Some((ty.name().clone(), field.name)),
+                    FieldSetSelection::InlineFragment { .. } => None,
+                }));
             }
         }
-        if !self.schema.directive_definitions.contains_key("link") {
-            definitions += "directive @link(url: String, as: String, for: _AnyArgument, import: [_AnyArgument]) \
-                            repeatable on SCHEMA\n";
-        }
-        let extra =
-            Schema::parse(definitions, "federation.graphql").expect("our own definitions parse");
-        let mut schema = self.schema.clone();
-        for (name, ty) in extra.types {
-            schema.types.entry(name).or_insert(ty);
-        }
-        for (name, definition) in extra.directive_definitions {
-            schema.directive_definitions.entry(name).or_insert(definition);
-        }
-        if schema.schema_definition.query.is_none() {
-            // A subgraph may have no root field at all; GraphQL wants one.
-            let stand_in = Schema::parse("type _NoQuery { none: Int }", "none.graphql")
-                .expect("our own type parses");
-            schema.types.extend(stand_in.types.into_iter().filter(|(name, _)| name == "_NoQuery"));
-            schema.schema_definition.make_mut().query = Some(name!("_NoQuery").into());
-        }
-        match schema.validate() {
-            Ok(_) => Ok(()),
-            Err(broken) => Err(graphql_errors(&self.name, &broken.errors)),
+        for subgraph in subgraphs.iter_mut().filter(|subgraph| subgraph.link.version.is_none()) {
+            let keyless = |name: &Name| {
+                subgraph.schema.types.get(name).is_some_and(|ty| subgraph.keys(ty).is_empty())
+            };
+            let types: BTreeSet<Name> =
+                subgraph.extensions.iter().filter(|name| keyless(name)).cloned().collect();
+            subgraph.inherited_keys =
+                keys.iter().filter(|(ty, _)| types.contains(ty)).cloned().collect();
         }
     }
 
@@ -132,38 +130,6 @@ impl Subgraph {
         self.schema.types.insert(name.clone(), ExtendedType::Object(root.into()));
         self.schema.schema_definition.make_mut().query = Some(name.clone().into());
         self.root_names.insert(name.clone(), name);
-    }
-
-    fn fields_of_keys(&self) -> BTreeSet<(Name, Name)> {
-        let mut found = BTreeSet::new();
-        for ty in self.schema.types.values() {
-            for (key, _) in self.keys(ty) {
-                self.note_fields(ty.name(), &key, &mut found);
-            }
-        }
-        found
-    }
-
-    /// Notes the fields that a field set on a type selects, at any depth.
-    fn note_fields(&self, on: &Name, set: &FieldSet, found: &mut BTreeSet<(Name, Name)>) {
-        for selection in &set.selections {
-            match selection {
-                FieldSetSelection::Field(selected) => {
-                    found.insert((on.clone(), selected.name.clone()));
-                    let definition = self.schema.type_field(on, &selected.name);
-                    if let Ok(definition) = definition {
-                        self.note_fields(
-                            definition.ty.inner_named_type(),
-                            &selected.selections,
-                            found,
-                        );
-                    }
-                }
-                FieldSetSelection::InlineFragment { type_condition, selections } => {
-                    self.note_fields(type_condition.as_ref().unwrap_or(on), selections, found);
-                }
-            }
-        }
     }
 
     /// The supergraph's name of a type: root types are `Query`, `Mutation` and `Subscription` there.
@@ -198,22 +164,16 @@ impl Subgraph {
         })
     }
 
-    /// A field of an object or interface type.
-    pub(crate) fn field(
-        &self,
-        type_name: &str,
-        field: &str,
-    ) -> Option<&Component<FieldDefinition>> {
-        let ty = self.ty(type_name)?;
-        self.fields(ty).find(|candidate| candidate.name == field)
-    }
-
-    /// The keys of a type: field set and whether it is resolvable. Field sets that do not parse are left out.
+    /// The keys of a type: field set and whether it is resolvable. Field sets that do not parse are left out, and those
+    /// on interfaces of Federation 1, where they meant nothing.
     pub(crate) fn keys(&self, ty: &ExtendedType) -> Vec<(FieldSet, bool)> {
+        if ty.is_interface() && self.link.version.is_none() {
+            return Vec::new();
+        }
         self.link
             .all(ty.directives(), "key")
             .filter_map(|key| {
-                let field_set = FieldSet::parse(text(key, "fields")?).ok()?;
+                let field_set = FieldSet::parse(&self.link.fields(key)?).ok()?;
                 let resolvable =
                     key.specified_argument_by_name("resolvable").and_then(|v| v.to_bool());
                 Some((field_set, resolvable.unwrap_or(true)))
@@ -233,10 +193,10 @@ impl Subgraph {
             && !(self.extensions.contains(ty.name()) && self.is_key_field(ty, &field.name))
     }
 
-    /// Whether the field or its type says `@external`.
+    /// Whether the field or its type says `@external`; on a type it meant nothing in Federation 1.
     pub(crate) fn is_marked_external(&self, ty: &ExtendedType, field: &FieldDefinition) -> bool {
         self.link.field_has(&field.directives, "external")
-            || self.link.has(ty.directives(), "external")
+            || (self.link.version.is_some() && self.link.has(ty.directives(), "external"))
     }
 
     /// The object types that implement an interface.
@@ -251,15 +211,45 @@ impl Subgraph {
     }
 
     fn is_key_field(&self, ty: &ExtendedType, field: &Name) -> bool {
-        self.keys(ty).iter().any(|(key, _)| key.fields().any(|candidate| candidate.name == *field))
+        let is_own = self
+            .keys(ty)
+            .iter()
+            .any(|(key, _)| key.fields().any(|candidate| candidate.name == *field));
+        is_own || self.inherited_keys.contains(&(ty.name().clone(), field.clone()))
     }
 
-    /// Whether other subgraphs may resolve the field too.
+    /// Whether other subgraphs may resolve the field too. A subscription has one source.
     pub(crate) fn is_shareable(&self, ty: &ExtendedType, field: &FieldDefinition) -> bool {
+        if self.supergraph_name(ty.name()) == "Subscription" {
+            return false;
+        }
         self.link.version.is_none()
             || self.link.field_has(&field.directives, "shareable")
             || self.link.has(ty.directives(), "shareable")
-            || self.key_fields.contains(&(ty.name().clone(), field.name.clone()))
+            || self.field_use.keys.contains(&(ty.name().clone(), field.name.clone()))
+    }
+
+    /// Whether a `@provides` of this subgraph selects the field.
+    pub(crate) fn is_provided(&self, ty: &ExtendedType, field: &Name) -> bool {
+        self.field_use.provides.contains(&(ty.name().clone(), field.clone()))
+    }
+
+    /// Whether a key, a requirement or a provision of this subgraph selects the field.
+    pub(crate) fn field_set_uses(&self, type_name: &Name, field: &Name) -> bool {
+        self.field_use.selects(&(type_name.clone(), field.clone()))
+    }
+
+    /// Whether an interface of the type has the field too.
+    pub(crate) fn is_in_an_interface(&self, ty: &ExtendedType, field: &Name) -> bool {
+        let interfaces = match ty {
+            ExtendedType::Object(object) => &object.implements_interfaces,
+            ExtendedType::Interface(interface) => &interface.implements_interfaces,
+            _ => return false,
+        };
+        interfaces.iter().any(|interface| {
+            let interface = self.schema.get_interface(&interface.name);
+            interface.is_some_and(|interface| interface.fields.contains_key(field))
+        })
     }
 
     /// A field set that a directive of a field names: `requires` or `provides`.
@@ -269,7 +259,7 @@ impl Subgraph {
         canonical: &'static str,
     ) -> Option<FieldSet> {
         let directive = self.link.field_all(&field.directives, canonical).next()?;
-        FieldSet::parse(text(directive, "fields")?).ok()
+        FieldSet::parse(&self.link.fields(directive)?).ok()
     }
 
     /// The subgraph that this field is taken from by `@override`, and the label under which it moves.
@@ -281,42 +271,15 @@ impl Subgraph {
         Some((text(directive, "from")?, text(directive, "label")))
     }
 
+    /// Whether the supergraph should say that the type is an extension here; of Federation 1's `extend type` it does not.
+    pub(crate) fn is_extension(&self, ty: &ExtendedType) -> bool {
+        let is_fed1_orphan = self.link.version.is_none() && self.orphans.contains(ty.name());
+        self.extensions.contains(ty.name()) && !is_fed1_orphan
+    }
+
     /// Whether the type is extended here and defined nowhere here.
     pub(crate) fn only_extends(&self, ty: &ExtendedType) -> bool {
-        self.extensions.contains(ty.name())
-    }
-
-    /// Whether a key, a requirement or a provision of this subgraph selects the field.
-    pub(crate) fn field_set_uses(&self, type_name: &Name, field: &Name) -> bool {
-        self.schema.types.values().any(|ty| {
-            let keys = self.keys(ty).into_iter().map(|(key, _)| (ty.name().clone(), key));
-            let of_fields = self.fields(ty).flat_map(|f| {
-                let requires = self.field_set(f, "requires").map(|set| (ty.name().clone(), set));
-                let provides =
-                    self.field_set(f, "provides").map(|set| (f.ty.inner_named_type().clone(), set));
-                requires.into_iter().chain(provides)
-            });
-            keys.chain(of_fields).any(|(on, set)| self.selects(&on, &set, type_name, field))
-        })
-    }
-
-    /// Whether a field set on `on` selects `type_name.field` somewhere.
-    fn selects(&self, on: &Name, set: &FieldSet, type_name: &Name, field: &Name) -> bool {
-        set.selections.iter().any(|selection| match selection {
-            FieldSetSelection::Field(selected) => {
-                let here = selected.name == *field
-                    && (on == type_name
-                        || self.schema.is_subtype(on, type_name)
-                        || self.schema.is_subtype(type_name, on));
-                let below = self.field(&self.supergraph_name(on), &selected.name);
-                here || below.is_some_and(|f| {
-                    self.selects(f.ty.inner_named_type(), &selected.selections, type_name, field)
-                })
-            }
-            FieldSetSelection::InlineFragment { type_condition, selections } => {
-                self.selects(type_condition.as_ref().unwrap_or(on), selections, type_name, field)
-            }
-        })
+        self.orphans.contains(ty.name())
     }
 
     /// Where an element stands in the SDL.
@@ -350,48 +313,4 @@ fn add_default_roots(schema: &mut Schema) {
         definition.mutation = mutation.then(|| name!("Mutation").into());
         definition.subscription = subscription.then(|| name!("Subscription").into());
     }
-}
-
-/// A definition that accepts what a subgraph may write; the federation's own rules are checked by `validation`.
-fn lenient_definition(name: &str, canonical: &str) -> String {
-    let arguments = match canonical {
-        "key" => "(fields: _FieldSetText, resolvable: Boolean = true)",
-        "requires" | "provides" => "(fields: _FieldSetText)",
-        "tag" | "composeDirective" => "(name: String!)",
-        "override" => "(from: String!, label: String)",
-        "external" => "(reason: String)",
-        "requiresScopes" => "(scopes: [[_AnyArgument!]!]!)",
-        "policy" => "(policies: [[_AnyArgument!]!]!)",
-        "cost" => "(weight: Int!)",
-        "listSize" => {
-            "(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean)"
-        }
-        _ => "",
-    };
-    format!(
-        "directive @{name}{arguments} repeatable on SCHEMA | SCALAR | OBJECT | FIELD_DEFINITION | ARGUMENT_DEFINITION | \
-         INTERFACE | UNION | ENUM | ENUM_VALUE | INPUT_OBJECT | INPUT_FIELD_DEFINITION\n"
-    )
-}
-
-/// Every diagnostic of the parser or validator as an `INVALID_GRAPHQL`.
-fn graphql_errors(
-    subgraph: &str,
-    errors: &apollo_compiler::validation::DiagnosticList,
-) -> Vec<CompositionError> {
-    errors
-        .iter()
-        .map(|diagnostic| {
-            let line_column =
-                diagnostic.line_column_range().map(|r| (r.start.line, r.start.column));
-            CompositionError {
-                code: "INVALID_GRAPHQL",
-                message: format!(
-                    "subgraph `{subgraph}` is not valid GraphQL: {}",
-                    diagnostic.error
-                ),
-                locations: vec![SubgraphLocation { subgraph: subgraph.to_owned(), line_column }],
-            }
-        })
-        .collect()
 }

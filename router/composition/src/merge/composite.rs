@@ -87,6 +87,9 @@ impl<'a> Merge<'a> {
         for TypeIn { subgraph, ty } in definitions.iter().copied() {
             for definition in self.subgraphs[subgraph].fields(ty) {
                 let field = FieldIn { subgraph, parent: ty, definition };
+                if self.is_left_out(&field) {
+                    continue;
+                }
                 fields.entry(definition.name.clone()).or_default().push(field);
             }
         }
@@ -128,6 +131,29 @@ impl<'a> Merge<'a> {
         }
     }
 
+    /// The definitions of a field that interface objects give to an object type.
+    pub(super) fn added_by_interface_objects(
+        &self,
+        type_name: &Name,
+        field: &Name,
+    ) -> Vec<FieldIn<'a>> {
+        let definitions = self.types.get(type_name).map(Vec::as_slice).unwrap_or_default();
+        let interfaces = interfaces(definitions);
+        let objects = interfaces
+            .keys()
+            .filter_map(|interface| self.types.get(interface))
+            .flatten()
+            .filter(|definition| self.is_interface_object(definition));
+        objects
+            .filter_map(|object| {
+                let mut fields = self.subgraphs[object.subgraph].fields(object.ty);
+                let definition = fields.find(|definition| definition.name == *field)?;
+                Some(FieldIn { subgraph: object.subgraph, parent: object.ty, definition })
+            })
+            .filter(|field| !self.is_external(field))
+            .collect()
+    }
+
     /// Every object type that implements an interface must have its fields, in some subgraph.
     fn check_implementations(
         &mut self,
@@ -161,16 +187,13 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// A subgraph that has an interface as an object asks the others for the types behind it: a subgraph that answers
-    /// must know them all.
+    /// Whoever answers for an interface by a key must know all types that implement it, and an interface object none.
     fn check_known_implementations(&mut self, interface: &Name, definitions: &[TypeIn<'a>]) {
-        let objects: Vec<TypeIn<'_>> = definitions
+        let (objects, interfaces_proper): (Vec<TypeIn<'a>>, Vec<TypeIn<'a>>) = definitions
             .iter()
             .copied()
-            .filter(|definition| self.is_interface_object(definition))
-            .collect();
-        let Some(object) = objects.first().copied() else { return };
-        if objects.len() == definitions.len() {
+            .partition(|definition| self.is_interface_object(definition));
+        if interfaces_proper.is_empty() {
             let subgraphs: Vec<usize> = objects.iter().map(|object| object.subgraph).collect();
             let message = format!(
                 "`{interface}` is an `@interfaceObject` in {}, but an interface in no subgraph",
@@ -182,39 +205,52 @@ impl<'a> Merge<'a> {
             if !interfaces(&implementing).contains_key(interface) {
                 continue;
             }
-            if let Some(concrete) =
-                implementing.iter().find(|other| other.subgraph == object.subgraph)
-            {
-                let message = format!(
-                    "`{interface}` is an `@interfaceObject` in `{}`, which also defines `{name}`, a type that \
-                     implements it: it can know one or the other",
-                    self.subgraphs[object.subgraph].name
-                );
-                self.error(
-                    "INTERFACE_OBJECT_USAGE_ERROR",
-                    message,
-                    [object.place(), concrete.place()],
-                );
+            for object in &objects {
+                self.check_not_beside(interface, object, &name, &implementing);
             }
-            for real in definitions.iter().filter(|definition| definition.ty.is_interface()) {
-                let answers = self.subgraphs[real.subgraph]
-                    .keys(real.ty)
-                    .iter()
-                    .any(|(_, resolvable)| *resolvable);
-                let knows = implementing.iter().any(|other| other.subgraph == real.subgraph);
-                if answers && !knows {
-                    let message = format!(
-                        "interface `{interface}` has a `@key` in `{}`, which does not know `{name}`: `{}` has the \
-                         interface as an `@interfaceObject` and relies on it to know every implementing type",
-                        self.subgraphs[real.subgraph].name, self.subgraphs[object.subgraph].name
-                    );
-                    self.error(
-                        "INTERFACE_KEY_MISSING_IMPLEMENTATION_TYPE",
-                        message,
-                        [real.place(), object.place()],
-                    );
-                }
+            for proper in &interfaces_proper {
+                self.check_known(interface, proper, &name, &implementing);
             }
+        }
+    }
+
+    fn check_not_beside(
+        &mut self,
+        interface: &Name,
+        object: &TypeIn<'a>,
+        name: &Name,
+        implementing: &[TypeIn<'a>],
+    ) {
+        if let Some(concrete) = implementing.iter().find(|other| other.subgraph == object.subgraph)
+        {
+            let message = format!(
+                "`{interface}` is an `@interfaceObject` in `{}`, which also defines `{name}`, a type that implements it: it \
+                 can know one or the other",
+                self.subgraphs[object.subgraph].name
+            );
+            self.error("INTERFACE_OBJECT_USAGE_ERROR", message, [object.place(), concrete.place()]);
+        }
+    }
+
+    fn check_known(
+        &mut self,
+        interface: &Name,
+        proper: &TypeIn<'a>,
+        name: &Name,
+        implementing: &[TypeIn<'a>],
+    ) {
+        let answers = self.subgraphs[proper.subgraph]
+            .keys(proper.ty)
+            .iter()
+            .any(|(_, resolvable)| *resolvable);
+        if answers && implementing.iter().all(|other| other.subgraph != proper.subgraph) {
+            let message = format!(
+                "interface `{interface}` has a `@key` in `{}`, which does not know `{name}`, though that implements it in \
+                 `{}`: whoever answers for an interface must know all its types",
+                self.subgraphs[proper.subgraph].name, self.subgraphs[implementing[0].subgraph].name
+            );
+            let places = [proper.place(), implementing[0].place()];
+            self.error("INTERFACE_KEY_MISSING_IMPLEMENTATION_TYPE", message, places);
         }
     }
 

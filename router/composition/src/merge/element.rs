@@ -1,6 +1,6 @@
 //! What any element can carry: a description, and directives that mean something to clients or to the router.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use apollo_compiler::Node;
@@ -67,8 +67,8 @@ impl Merge<'_> {
         for definition in definitions {
             let subgraph = &self.subgraphs[definition.subgraph];
             let graph = &self.graphs[definition.subgraph];
-            let is_extension = subgraph.extensions.contains(definition.ty.name());
-            let extension = if is_extension { ", extension: true" } else { "" };
+            let extension =
+                if subgraph.is_extension(definition.ty) { ", extension: true" } else { "" };
             let object =
                 if self.is_interface_object(definition) { ", isInterfaceObject: true" } else { "" };
             let keys = subgraph.keys(definition.ty);
@@ -97,41 +97,50 @@ impl Merge<'_> {
         &mut self,
         applications: impl IntoIterator<Item = (usize, D)>,
     ) -> Vec<String> {
-        let mut found: Vec<(usize, &'static str, &'d Directive)> = Vec::new();
+        let mut known: BTreeMap<usize, Vec<&Directive>> = BTreeMap::new();
+        let mut composed: BTreeSet<String> = BTreeSet::new();
         for (index, directives) in applications {
             for directive in directives {
                 let name = directive.name.as_str();
                 let canonical = self.subgraphs[index].link.canonical(name).unwrap_or(name);
-                let place = CARRIED.iter().position(|(carried, _)| *carried == canonical);
-                found.extend(place.map(|place| (place, CARRIED[place].0, directive)));
-            }
-        }
-        found.sort_by_key(|(place, ..)| *place);
-        let mut printed: Vec<String> = Vec::new();
-        for (place, name, _) in &found {
-            if !CARRIED[*place].1.is_empty() {
-                self.features.insert(CARRIED[*place].1);
-            }
-            let all: Vec<&Directive> = found
-                .iter()
-                .filter(|(other, ..)| other == place)
-                .map(|(.., directive)| *directive)
-                .collect();
-            let texts = match *name {
-                "tag" => all.iter().map(|d| format!("@tag{}", arguments(d))).collect(),
-                "requiresScopes" => {
-                    vec![format!("@requiresScopes(scopes: {})", all_of(&all, "scopes"))]
-                }
-                "policy" => vec![format!("@policy(policies: {})", all_of(&all, "policies"))],
-                _ => vec![format!("@{name}{}", arguments(all[0]))],
-            };
-            for text in texts {
-                if !printed.contains(&text) {
-                    printed.push(text);
+                if let Some(place) = CARRIED.iter().position(|(carried, _)| *carried == canonical) {
+                    known.entry(place).or_default().push(directive);
+                } else if self.composed.contains(&self.subgraphs[index].link, name) {
+                    composed.insert(format!("@{name}{}", arguments(directive)));
                 }
             }
         }
+        let mut printed = Vec::new();
+        for (place, directives) in known {
+            let (name, feature) = CARRIED[place];
+            if !feature.is_empty() {
+                self.features.insert(feature);
+            }
+            printed.extend(merged(name, &directives));
+        }
+        printed.extend(composed);
         printed
+    }
+}
+
+/// Several subgraphs' applications of one directive to one element, as the supergraph has them.
+fn merged(name: &str, directives: &[&Directive]) -> Vec<String> {
+    match name {
+        "tag" => {
+            let tags: BTreeSet<String> =
+                directives.iter().map(|d| format!("@tag{}", arguments(d))).collect();
+            tags.into_iter().collect()
+        }
+        "requiresScopes" => {
+            vec![format!("@requiresScopes(scopes: {})", all_of(directives, "scopes"))]
+        }
+        "policy" => vec![format!("@policy(policies: {})", all_of(directives, "policies"))],
+        "cost" => {
+            let weights =
+                directives.iter().filter_map(|d| d.specified_argument_by_name("weight")?.to_i32());
+            weights.max().map(|weight| format!("@cost(weight: {weight})")).into_iter().collect()
+        }
+        _ => vec![format!("@{name}{}", arguments(directives[0]))],
     }
 }
 
@@ -186,7 +195,13 @@ fn all_of(directives: &[&Directive], argument: &str) -> String {
             .collect();
         seen.push(own);
     }
-    let lists: Vec<String> = alternatives
+    let mut distinct: Vec<BTreeSet<String>> = Vec::new();
+    for alternative in alternatives {
+        if !distinct.contains(&alternative) {
+            distinct.push(alternative);
+        }
+    }
+    let lists: Vec<String> = distinct
         .iter()
         .map(|names| {
             format!("[{}]", names.iter().map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", "))

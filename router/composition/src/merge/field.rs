@@ -42,9 +42,9 @@ impl<'a> Merge<'a> {
             self.check_base_field(&coordinate, field);
             return;
         }
+        self.check_sharing(&coordinate, type_name, field, &moves);
         let Some((ty, arguments)) = self.signature(&coordinate, &owners) else { return };
         self.check_externals(&coordinate, field, &owners, &ty);
-        self.check_sharing(&coordinate, &owners, &moves);
         let joins = self.joins(definitions, field, &moves, &ty);
         let applications =
             field.iter().map(|f| (f.subgraph, f.definition.directives.iter().map(|d| &**d)));
@@ -121,26 +121,24 @@ impl<'a> Merge<'a> {
         self.subgraphs[field.subgraph].is_external(field.parent, field.definition)
     }
 
-    /// A field that all subgraphs know only as external; Federation 1 may leave such a field about unused.
+    /// An external field that nothing uses does not count in Federation 1; in Federation 2 it is an error.
+    pub(super) fn is_left_out(&self, field: &FieldIn<'_>) -> bool {
+        let subgraph = &self.subgraphs[field.subgraph];
+        let name = &field.definition.name;
+        subgraph.link.version.is_none()
+            && self.is_external(field)
+            && !subgraph.field_set_uses(field.parent.name(), name)
+            && !subgraph.is_in_an_interface(field.parent, name)
+    }
+
+    /// A field that all subgraphs know only as external has nobody who resolves it.
     fn check_base_field(&mut self, coordinate: &str, field: &[FieldIn<'_>]) {
-        let used: Vec<&FieldIn<'_>> = field
-            .iter()
-            .filter(|f| {
-                let subgraph = &self.subgraphs[f.subgraph];
-                subgraph.link.version.is_some()
-                    || subgraph.field_set_uses(f.parent.name(), &f.definition.name)
-            })
-            .collect();
-        if used.is_empty() {
-            return;
-        }
-        let subgraphs: Vec<usize> = used.iter().map(|f| f.subgraph).collect();
+        let subgraphs: Vec<usize> = field.iter().map(|field| field.subgraph).collect();
         let message = format!(
             "field `{coordinate}` is `@external` in {} but no subgraph resolves it",
             self.names(&subgraphs)
         );
-        let places: Vec<Place> = used.iter().map(|f| f.place()).collect();
-        self.error("EXTERNAL_MISSING_ON_BASE", message, places);
+        self.error("EXTERNAL_MISSING_ON_BASE", message, field.iter().map(FieldIn::place));
     }
 
     /// What a subgraph says of a field that others resolve must be true of them.
@@ -158,7 +156,7 @@ impl<'a> Merge<'a> {
             let own = self.supergraph_type(external.subgraph, &external.definition.ty);
             let (here, there) =
                 (&self.subgraphs[external.subgraph].name, &self.subgraphs[owner.subgraph].name);
-            if !self.is_subtype(ty, &own) {
+            if !self.is_subtype(&own, ty) {
                 let message = format!(
                     "field `{coordinate}` is `@external` in `{here}` as `{own}`, but `{}` in `{there}`",
                     owner.definition.ty
@@ -166,6 +164,7 @@ impl<'a> Merge<'a> {
                 self.error("EXTERNAL_TYPE_MISMATCH", message, [external.place(), owner.place()]);
             }
             self.check_external_arguments(coordinate, external, owner);
+            self.check_external_directives(coordinate, external);
         }
     }
 
@@ -207,32 +206,62 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// A field that several subgraphs resolve must be `@shareable` in all of them.
-    fn check_sharing(&mut self, coordinate: &str, owners: &[FieldIn<'a>], moves: &Moves) {
-        let resolving: Vec<&FieldIn<'a>> = owners
+    /// What is merged from all definitions of a field is said where the field is resolved.
+    fn check_external_directives(&mut self, coordinate: &str, external: &FieldIn<'_>) {
+        let subgraph = &self.subgraphs[external.subgraph];
+        for directive in ["tag", "inaccessible"] {
+            if subgraph.link.version.is_some()
+                && subgraph.link.field_has(&external.definition.directives, directive)
+            {
+                let message = format!(
+                    "`{coordinate}` of `{}` has both `@external` and `@{directive}`",
+                    subgraph.name
+                );
+                self.error("MERGED_DIRECTIVE_APPLICATION_ON_EXTERNAL", message, [external.place()]);
+            }
+        }
+    }
+
+    /// A field that several subgraphs resolve must be `@shareable` in all of them. A subgraph resolves what it provides,
+    /// and an interface object resolves the field for the types behind it.
+    fn check_sharing(
+        &mut self,
+        coordinate: &str,
+        type_name: &Name,
+        field: &[FieldIn<'a>],
+        moves: &Moves,
+    ) {
+        let added = self.added_by_interface_objects(type_name, &field[0].definition.name);
+        let resolving: Vec<FieldIn<'a>> = field
             .iter()
+            .copied()
             .filter(|field| !field.parent.is_interface() && !moves.is_moved(field.subgraph))
+            .filter(|field| !self.is_external(field) || self.is_provided(field))
+            .chain(added)
             .collect();
         if resolving.len() < 2 {
             return;
         }
-        let unshared: Vec<&&FieldIn<'a>> = resolving
-            .iter()
-            .filter(|field| {
-                !self.subgraphs[field.subgraph].is_shareable(field.parent, field.definition)
-            })
-            .collect();
-        if !unshared.is_empty() {
+        let is_unshared = |field: &&FieldIn<'a>| {
+            !self.is_external(field)
+                && !self.subgraphs[field.subgraph].is_shareable(field.parent, field.definition)
+        };
+        let alone: Vec<usize> =
+            resolving.iter().filter(is_unshared).map(|field| field.subgraph).collect();
+        if !alone.is_empty() {
             let all: Vec<usize> = resolving.iter().map(|field| field.subgraph).collect();
-            let alone: Vec<usize> = unshared.iter().map(|field| field.subgraph).collect();
             let message = format!(
                 "field `{coordinate}` is resolved by {} but is not `@shareable` in {}",
                 self.names(&all),
                 self.names(&alone)
             );
-            let places: Vec<Place> = resolving.iter().map(|field| field.place()).collect();
+            let places: Vec<Place> = resolving.iter().map(FieldIn::place).collect();
             self.error("INVALID_FIELD_SHARING", message, places);
         }
         self.check_shared_runtime_types(coordinate, &resolving);
+    }
+
+    fn is_provided(&self, field: &FieldIn<'_>) -> bool {
+        self.subgraphs[field.subgraph].is_provided(field.parent, &field.definition.name)
     }
 }

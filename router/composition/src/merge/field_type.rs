@@ -105,8 +105,17 @@ impl Merge<'_> {
     pub(super) fn check_shared_runtime_types(
         &mut self,
         coordinate: &str,
-        resolving: &[&FieldIn<'_>],
+        resolving: &[FieldIn<'_>],
     ) {
+        let is_abstract = |field: &FieldIn<'_>| {
+            let types = &self.subgraphs[field.subgraph].schema.types;
+            types
+                .get(field.definition.ty.inner_named_type())
+                .is_some_and(|ty| ty.is_union() || ty.is_interface())
+        };
+        if !resolving.iter().any(is_abstract) {
+            return;
+        }
         let known: Vec<(usize, Place, BTreeSet<Name>)> = resolving
             .iter()
             .filter_map(|field| Some((field.subgraph, field.place(), self.runtime_types(field)?)))

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use apollo_compiler::schema::ExtendedType;
-
 use super::Merge;
 use super::field::FieldIn;
 
@@ -106,19 +104,9 @@ impl Merge<'_> {
     /// Whether a subgraph needs a field that it gave away: for a field set, or for an interface there.
     fn is_needed(&self, giver: &FieldIn<'_>) -> bool {
         let subgraph = &self.subgraphs[giver.subgraph];
-        let interfaces = match giver.parent {
-            ExtendedType::Object(object) => &object.implements_interfaces,
-            ExtendedType::Interface(interface) => &interface.implements_interfaces,
-            _ => return false,
-        };
         let name = &giver.definition.name;
         subgraph.field_set_uses(giver.parent.name(), name)
-            || interfaces.iter().any(|interface| {
-                subgraph
-                    .schema
-                    .get_interface(&interface.name)
-                    .is_some_and(|i| i.fields.contains_key(name))
-            })
+            || subgraph.is_in_an_interface(giver.parent, name)
     }
 
     fn hint_unknown_source(&mut self, coordinate: &str, taker: &FieldIn<'_>, from: &str) {

@@ -140,6 +140,7 @@ pub(super) fn supergraph(merge: &Merge<'_>, body: &str) -> String {
         let _ =
             writeln!(out, "  @link(url: \"https://specs.apollo.dev/{name}/{version}\"{purpose})");
     }
+    out.push_str(&merge.composed.links());
     out.push_str("{\n");
     for (field, root) in
         [("query", "Query"), ("mutation", "Mutation"), ("subscription", "Subscription")]
@@ -154,6 +155,7 @@ pub(super) fn supergraph(merge: &Merge<'_>, body: &str) -> String {
     for name in &merge.features {
         out.push_str(feature(name).2);
     }
+    out.push_str(&merge.composed.definitions());
     out.push_str(&executable_directives(merge.subgraphs));
     out.push_str("enum join__Graph\n{\n");
     for (subgraph, graph) in merge.subgraphs.iter().zip(&merge.graphs) {

@@ -27,33 +27,24 @@ impl Check<'_> {
                     self.error("EXTERNAL_ON_INTERFACE", message, field.name.location());
                     continue;
                 }
-                self.external_beside_others(ty, field);
+                self.external_beside_provides(ty, field);
                 self.external_unused(ty, field, used);
             }
         }
     }
 
-    /// An external field is another subgraph's: what it says of itself is said there.
-    fn external_beside_others(&mut self, ty: &ExtendedType, field: &Component<FieldDefinition>) {
+    /// An external field is another subgraph's, and so is what it returns.
+    fn external_beside_provides(&mut self, ty: &ExtendedType, field: &Component<FieldDefinition>) {
         let subgraph = self.subgraph;
-        if !subgraph.is_external(ty, field) {
-            return;
-        }
-        let codes = [
-            ("provides", "EXTERNAL_COLLISION_WITH_ANOTHER_DIRECTIVE"),
-            ("tag", "MERGED_DIRECTIVE_APPLICATION_ON_EXTERNAL"),
-            ("inaccessible", "MERGED_DIRECTIVE_APPLICATION_ON_EXTERNAL"),
-        ];
-        for (directive, code) in codes {
-            if subgraph.link.field_has(&field.directives, directive) {
-                let message = format!(
-                    "`{}.{}` of `{}` has both `@external` and `@{directive}`",
-                    ty.name(),
-                    field.name,
-                    subgraph.name
-                );
-                self.error(code, message, field.name.location());
-            }
+        if subgraph.is_external(ty, field) && subgraph.link.field_has(&field.directives, "provides")
+        {
+            let message = format!(
+                "`{}.{}` of `{}` has both `@external` and `@provides`",
+                ty.name(),
+                field.name,
+                subgraph.name
+            );
+            self.error("EXTERNAL_COLLISION_WITH_ANOTHER_DIRECTIVE", message, field.name.location());
         }
     }
 
@@ -64,9 +55,7 @@ impl Check<'_> {
         used: &UsedFields,
     ) {
         let subgraph = self.subgraph;
-        // `@external` on a type is shorthand; a field of it that nothing uses is no mistake.
-        if subgraph.link.field_has(&field.directives, "external") && !self.is_used(ty, field, used)
-        {
+        if !self.is_used(ty, field, used) {
             let message = format!(
                 "`{}.{}` of `{}` is `@external`, but no `@key`, `@requires` or `@provides` there uses it and no \
                  interface there has it",
@@ -103,11 +92,7 @@ impl Check<'_> {
 
     /// Whether a field set uses the field, or an interface needs it.
     fn is_used(&self, ty: &ExtendedType, field: &FieldDefinition, used: &UsedFields) -> bool {
-        let ExtendedType::Object(object) = ty else { return false };
-        used.contains(&(object.name.clone(), field.name.clone()))
-            || object.implements_interfaces.iter().any(|interface| {
-                let interface = self.subgraph.schema.get_interface(&interface.name);
-                interface.is_some_and(|interface| interface.fields.contains_key(&field.name))
-            })
+        used.contains(&(ty.name().clone(), field.name.clone()))
+            || self.subgraph.is_in_an_interface(ty, &field.name)
     }
 }

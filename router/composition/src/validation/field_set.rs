@@ -9,7 +9,6 @@ use apollo_compiler::{Name, Node};
 use supergraph::{FieldSet, FieldSetField, FieldSetSelection};
 
 use super::Check;
-use crate::link::text;
 
 /// The fields that field sets select: type and field.
 pub(super) type UsedFields = BTreeSet<(Name, Name)>;
@@ -102,18 +101,25 @@ impl Check<'_> {
         let span = field.name.location();
         for (codes, on) in [(&REQUIRES, ty.name()), (&PROVIDES, field.ty.inner_named_type())] {
             for directive in subgraph.link.field_all(&field.directives, codes.directive) {
-                if ty.is_interface() && subgraph.link.version.is_some() {
+                if !is_composite(subgraph.schema.types.get(on)) {
+                    self.provides_on_leaf(&place, field);
+                } else if ty.is_interface() && subgraph.link.version.is_some() {
                     self.on_interface(&place, codes, span);
-                } else if is_composite(subgraph.schema.types.get(on)) {
+                } else {
                     self.field_set(on, &place, directive, codes, span, used);
-                } else if subgraph.link.version.is_some() {
-                    let message = format!(
-                        "`{place}` of `{}` is `{}`: `@provides` needs an object type, interface or union",
-                        subgraph.name, field.ty
-                    );
-                    self.error("PROVIDES_ON_NON_OBJECT_FIELD", message, span);
                 }
             }
+        }
+    }
+
+    fn provides_on_leaf(&mut self, place: &str, field: &Component<FieldDefinition>) {
+        let subgraph = self.subgraph;
+        if subgraph.link.version.is_some() {
+            let message = format!(
+                "`{place}` of `{}` is `{}`: `@provides` needs an object type, interface or union",
+                subgraph.name, field.ty
+            );
+            self.error("PROVIDES_ON_NON_OBJECT_FIELD", message, field.name.location());
         }
     }
 
@@ -136,7 +142,7 @@ impl Check<'_> {
     ) {
         let subject = format!("`@{}` on `{place}` of `{}`", codes.directive, self.subgraph.name);
         let span = directive.specified_argument_by_name("fields").map_or(span, Node::location);
-        let Some(fields) = text(directive, "fields") else {
+        let Some(fields) = self.subgraph.link.fields(directive) else {
             self.error(
                 codes.invalid_type,
                 format!("{subject} needs its `fields` as a string"),
@@ -145,7 +151,7 @@ impl Check<'_> {
             return;
         };
         let mut ctx = Ctx { codes, subject, span, used };
-        match FieldSet::parse(fields) {
+        match FieldSet::parse(&fields) {
             Ok(set) => self.selections(on, &set, false, &mut ctx),
             Err(error) => self.error(codes.invalid, format!("{}: {error}", ctx.subject), span),
         }
@@ -191,12 +197,10 @@ impl Check<'_> {
         if selected.alias.is_some() {
             self.refuse(ctx.codes.invalid, &format!("has an alias for `{coordinate}`"), ctx);
         }
-        if !selected.directives.is_empty() {
-            self.refuse(
-                ctx.codes.has_directives,
-                &format!("has a directive on `{coordinate}`"),
-                ctx,
-            );
+        if let Some(directive) = selected.directives.first() {
+            let is_known = subgraph.schema.directive_definitions.contains_key(directive);
+            let code = if is_known { ctx.codes.has_directives } else { ctx.codes.invalid };
+            self.refuse(code, &format!("has the directive `@{directive}` on `{coordinate}`"), ctx);
         }
         let ty = subgraph.schema.types.get(on).expect("the caller found the type");
         let Some(definition) = subgraph.fields(ty).find(|field| field.name == selected.name) else {

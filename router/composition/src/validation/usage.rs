@@ -32,12 +32,13 @@ impl Check<'_> {
             format!("`{}.{}` of `{}`", ty.name(), field.name, subgraph.name),
             field.name.location(),
         );
-        if from == subgraph.name {
-            self.error("OVERRIDE_FROM_SELF_ERROR", format!("{place} overrides itself"), span);
-        }
         if ty.is_interface() {
             let message = format!("{place} is a field of an interface and cannot override");
             self.error("OVERRIDE_ON_INTERFACE", message, span);
+            return;
+        }
+        if from == subgraph.name {
+            self.error("OVERRIDE_FROM_SELF_ERROR", format!("{place} overrides itself"), span);
         }
         if subgraph.is_external(ty, field) {
             let message = format!("{place} has both `@override` and `@external`");
@@ -54,7 +55,19 @@ impl Check<'_> {
 
     fn shareable(&mut self, ty: &ExtendedType, field: &Component<FieldDefinition>) {
         let subgraph = self.subgraph;
-        if ty.is_interface() && subgraph.link.field_has(&field.directives, "shareable") {
+        if !subgraph.link.field_has(&field.directives, "shareable") {
+            return;
+        }
+        if subgraph.supergraph_name(ty.name()) == "Subscription" {
+            let message = format!(
+                "`{}.{}` of `{}` is a subscription and cannot be `@shareable`: it has one source",
+                ty.name(),
+                field.name,
+                subgraph.name
+            );
+            self.error("INVALID_FIELD_SHARING", message, field.name.location());
+        }
+        if ty.is_interface() {
             let message = format!(
                 "`{}.{}` of `{}` is a field of an interface and cannot be `@shareable`: only what resolves can be shared",
                 ty.name(),

@@ -1,0 +1,175 @@
+//! Carries directives of somebody's own specifications into the supergraph, as `@composeDirective` asks.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use apollo_compiler::Node;
+use apollo_compiler::ast::{Directive, DirectiveDefinition};
+use apollo_compiler::parser::SourceSpan;
+
+use super::Merge;
+use crate::link::{Link, text};
+
+/// The directives that are composed, by name.
+#[derive(Default)]
+pub(super) struct ComposedDirectives(BTreeMap<String, Composed>);
+
+/// One subgraph's request to compose a directive.
+struct Composed {
+    subgraph: usize,
+    identity: String,
+    version: (u32, u32),
+    /// The specification's name of the directive.
+    original: String,
+    definition: Node<DirectiveDefinition>,
+    span: Option<SourceSpan>,
+}
+
+impl ComposedDirectives {
+    /// Whether a subgraph with this link means a composed directive by the name.
+    pub(super) fn contains(&self, link: &Link, name: &str) -> bool {
+        self.0.get(name).is_some_and(|composed| {
+            let mut features =
+                link.features.iter().filter(|feature| feature.identity == composed.identity);
+            features.any(|feature| feature.original(name) == Some(&composed.original))
+        })
+    }
+
+    /// The `@link`s of the specifications, each with the imports it needs.
+    pub(super) fn links(&self) -> String {
+        let mut imports: BTreeMap<&str, ((u32, u32), Vec<String>)> = BTreeMap::new();
+        for (name, composed) in &self.0 {
+            let import = if *name == composed.original {
+                format!("\"@{name}\"")
+            } else {
+                format!("{{name: \"@{}\", as: \"@{name}\"}}", composed.original)
+            };
+            let (version, names) = imports.entry(&composed.identity).or_default();
+            *version = composed.version.max(*version);
+            names.push(import);
+        }
+        let mut out = String::new();
+        for (identity, ((major, minor), names)) in imports {
+            let _ = writeln!(
+                out,
+                "  @link(url: \"{identity}/v{major}.{minor}\", import: [{}])",
+                names.join(", ")
+            );
+        }
+        out
+    }
+
+    /// The definitions, by the newest version of each specification.
+    pub(super) fn definitions(&self) -> String {
+        self.0
+            .values()
+            .map(|composed| composed.definition.to_string().trim_end().to_owned() + "\n\n")
+            .collect()
+    }
+}
+
+impl Merge<'_> {
+    /// Finds the directives to compose, and what speaks against them.
+    pub(super) fn compose_directives(&mut self) {
+        let mut requests: BTreeMap<String, Vec<Composed>> = BTreeMap::new();
+        let subgraphs = self.subgraphs;
+        for (index, subgraph) in subgraphs.iter().enumerate() {
+            let directives = &subgraph.schema.schema_definition.directives;
+            for directive in subgraph.link.all(directives, "composeDirective") {
+                if let Some((name, composed)) = self.request(index, directive) {
+                    requests.entry(name).or_default().push(composed);
+                }
+            }
+        }
+        for (name, mut asked) in requests {
+            if self.check_agreement(&name, &asked) {
+                asked.sort_by_key(|composed| {
+                    (composed.version, std::cmp::Reverse(composed.subgraph))
+                });
+                self.composed.0.extend(asked.pop().map(|newest| (name, newest)));
+            }
+        }
+    }
+
+    /// Reads one `@composeDirective`.
+    fn request(&mut self, index: usize, directive: &Directive) -> Option<(String, Composed)> {
+        let subgraph = &self.subgraphs[index];
+        let argument = directive.specified_argument_by_name("name");
+        let span = argument.and_then(Node::location);
+        let written = text(directive, "name").unwrap_or_default();
+        let mut refuse = |reason: String| {
+            let message =
+                format!("`@composeDirective(name: \"{written}\")` of `{}` {reason}", subgraph.name);
+            self.error("DIRECTIVE_COMPOSITION_ERROR", message, [(index, span)]);
+            None
+        };
+        let Some(name) = written.strip_prefix('@') else {
+            return refuse("does not name a directive: its name begins with `@`".to_owned());
+        };
+        let Some(definition) = subgraph.schema.directive_definitions.get(name) else {
+            return refuse(format!("names a directive that `{}` does not define", subgraph.name));
+        };
+        if subgraph.link.canonical(name).is_some() {
+            return refuse(
+                "names a directive of the federation, which is composed by its own rules"
+                    .to_owned(),
+            );
+        }
+        let features = &subgraph.link.features;
+        let Some((feature, original)) =
+            features.iter().find_map(|feature| Some((feature, feature.original(name)?)))
+        else {
+            return refuse(
+                "names a directive that comes from no `@link`: only those are the same everywhere"
+                    .to_owned(),
+            );
+        };
+        let composed = Composed {
+            subgraph: index,
+            identity: feature.identity.clone(),
+            version: feature.version,
+            original: original.to_owned(),
+            definition: definition.clone(),
+            span,
+        };
+        Some((name.to_owned(), composed))
+    }
+
+    /// Whether all subgraphs that compose a directive mean the same.
+    fn check_agreement(&mut self, name: &str, asked: &[Composed]) -> bool {
+        let first = &asked[0];
+        let other = asked
+            .iter()
+            .find(|other| (&other.identity, &other.original) != (&first.identity, &first.original));
+        if let Some(other) = other {
+            let message = format!(
+                "`@{name}` is composed as `@{}` of `{}` in `{}` but as `@{}` of `{}` in `{}`",
+                first.original,
+                first.identity,
+                self.subgraphs[first.subgraph].name,
+                other.original,
+                other.identity,
+                self.subgraphs[other.subgraph].name
+            );
+            let places = [(first.subgraph, first.span), (other.subgraph, other.span)];
+            self.error("DIRECTIVE_COMPOSITION_ERROR", message, places);
+            return false;
+        }
+        if let Some(other) = asked.iter().find(|other| other.version.0 != first.version.0) {
+            let message = format!(
+                "`@{name}` is composed from `{}`, which is linked in version {}.{} in `{}` but {}.{} in `{}`",
+                first.identity,
+                first.version.0,
+                first.version.1,
+                self.subgraphs[first.subgraph].name,
+                other.version.0,
+                other.version.1,
+                self.subgraphs[other.subgraph].name
+            );
+            let places = [(first.subgraph, first.span), (other.subgraph, other.span)];
+            self.error("DIRECTIVE_COMPOSITION_ERROR", message, places);
+            return false;
+        }
+        true
+    }
+}

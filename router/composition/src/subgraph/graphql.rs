@@ -1,0 +1,353 @@
+//! Checks a subgraph's SDL as GraphQL, with what it may leave out for the federation to add.
+
+use std::fmt::Write as _;
+
+use apollo_compiler::ast::{DirectiveDefinition, Type, Value};
+use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::validation::DiagnosticList;
+use apollo_compiler::{Name, Schema, name};
+
+use crate::error::{CompositionError, SubgraphLocation};
+use crate::link::Link;
+
+/// What a subgraph may write of one of the federation's directives.
+struct Specification {
+    name: &'static str,
+    /// The arguments as they are defined.
+    arguments: &'static str,
+    /// The arguments that a definition must have, and those that it may have.
+    required: &'static [&'static str],
+    optional: &'static [&'static str],
+    locations: &'static str,
+    is_repeatable: bool,
+}
+
+const ELEMENTS: &str = "FIELD_DEFINITION | INTERFACE | OBJECT | UNION | ARGUMENT_DEFINITION | SCALAR | ENUM | ENUM_VALUE | \
+                        INPUT_OBJECT | INPUT_FIELD_DEFINITION";
+const GUARDED: &str = "FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM";
+
+/// A specification without arguments.
+const fn plain(name: &'static str, locations: &'static str) -> Specification {
+    Specification {
+        name,
+        arguments: "",
+        required: &[],
+        optional: &[],
+        locations,
+        is_repeatable: false,
+    }
+}
+
+/// The directives of the federation; what their arguments mean is checked by `validation`.
+const SPECIFICATIONS: [Specification; 16] = [
+    Specification {
+        arguments: "(fields: _Any!, resolvable: Boolean = true)",
+        required: &["fields"],
+        optional: &["resolvable"],
+        is_repeatable: true,
+        ..plain("key", "OBJECT | INTERFACE")
+    },
+    Specification {
+        arguments: "(fields: _Any!)",
+        required: &["fields"],
+        ..plain("requires", "FIELD_DEFINITION")
+    },
+    Specification {
+        arguments: "(fields: _Any!)",
+        required: &["fields"],
+        ..plain("provides", "FIELD_DEFINITION")
+    },
+    Specification {
+        arguments: "(reason: String)",
+        optional: &["reason"],
+        ..plain("external", "OBJECT | FIELD_DEFINITION")
+    },
+    plain("extends", "OBJECT | INTERFACE"),
+    Specification { is_repeatable: true, ..plain("shareable", "FIELD_DEFINITION | OBJECT") },
+    plain("inaccessible", ELEMENTS),
+    Specification {
+        arguments: "(name: String!)",
+        required: &["name"],
+        locations: "SCHEMA | FIELD_DEFINITION | INTERFACE | OBJECT | UNION | ARGUMENT_DEFINITION | SCALAR | ENUM | \
+                    ENUM_VALUE | INPUT_OBJECT | INPUT_FIELD_DEFINITION",
+        is_repeatable: true,
+        ..plain("tag", "")
+    },
+    Specification {
+        arguments: "(from: String!, label: String)",
+        required: &["from"],
+        optional: &["label"],
+        ..plain("override", "FIELD_DEFINITION")
+    },
+    Specification {
+        arguments: "(name: String!)",
+        optional: &["name"],
+        is_repeatable: true,
+        ..plain("composeDirective", "SCHEMA")
+    },
+    plain("interfaceObject", "OBJECT"),
+    plain("authenticated", GUARDED),
+    Specification {
+        arguments: "(scopes: [[_Any!]!]!)",
+        required: &["scopes"],
+        ..plain("requiresScopes", GUARDED)
+    },
+    Specification {
+        arguments: "(policies: [[_Any!]!]!)",
+        required: &["policies"],
+        ..plain("policy", GUARDED)
+    },
+    Specification {
+        arguments: "(weight: Int!)",
+        required: &["weight"],
+        locations: "ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR",
+        ..plain("cost", "")
+    },
+    Specification {
+        arguments: "(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: \
+                    Boolean = true)",
+        optional: &["assumedSize", "slicingArguments", "sizedFields", "requireOneSlicingArgument"],
+        ..plain("listSize", "FIELD_DEFINITION")
+    },
+];
+
+/// The scalars that definitions of these directives may name.
+const SCALARS: [&str; 7] = [
+    "_Any",
+    "_FieldSet",
+    "FieldSet",
+    "federation__FieldSet",
+    "federation__Scope",
+    "federation__Policy",
+    "link__Import",
+];
+
+/// Everything that keeps the SDL from being valid GraphQL.
+pub(super) fn check(
+    subgraph: &str,
+    schema: &Schema,
+    link: &Link,
+) -> Result<(), Vec<CompositionError>> {
+    let errors = check_definitions(subgraph, schema, link);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let completed = with_additions(schema, link);
+    let errors = check_defaults(subgraph, &completed, link);
+    match completed.validate() {
+        Ok(_) if errors.is_empty() => Ok(()),
+        Ok(_) => Err(errors),
+        Err(broken) => Err([errors, diagnostics(subgraph, &broken.errors)].concat()),
+    }
+}
+
+/// Every diagnostic of the parser or validator as an `INVALID_GRAPHQL`.
+pub(super) fn diagnostics(subgraph: &str, errors: &DiagnosticList) -> Vec<CompositionError> {
+    errors
+        .iter()
+        .map(|diagnostic| {
+            let line_column =
+                diagnostic.line_column_range().map(|range| (range.start.line, range.start.column));
+            CompositionError {
+                code: "INVALID_GRAPHQL",
+                message: format!(
+                    "subgraph `{subgraph}` is not valid GraphQL: {}",
+                    diagnostic.error
+                ),
+                locations: vec![SubgraphLocation { subgraph: subgraph.to_owned(), line_column }],
+            }
+        })
+        .collect()
+}
+
+/// The schema with the federation's own definitions where it leaves them out.
+fn with_additions(schema: &Schema, link: &Link) -> Schema {
+    let mut definitions = String::new();
+    for scalar in SCALARS {
+        let _ = writeln!(definitions, "scalar {scalar}");
+    }
+
+    for (name, canonical) in link.names() {
+        if let Some(specification) =
+            SPECIFICATIONS.iter().find(|specification| specification.name == canonical)
+        {
+            definitions += &specification.definition(name);
+        }
+    }
+    definitions += "directive @link(url: String, as: String, for: _Any, import: [_Any]) repeatable on SCHEMA\n";
+    // A subgraph may have no root field at all, or a root type without fields; GraphQL wants one.
+    definitions += "type _NoQuery { none: Int }";
+    let additions =
+        Schema::parse(definitions, "federation.graphql").expect("our own definitions parse");
+    let mut schema = schema.clone();
+    for (name, ty) in additions.types {
+        schema.types.entry(name).or_insert(ty);
+    }
+    for (name, definition) in additions.directive_definitions {
+        schema.directive_definitions.entry(name).or_insert(definition);
+    }
+    let is_empty = |name: &Name| schema.get_object(name).is_some_and(|root| root.fields.is_empty());
+    let roots: Vec<Name> = schema
+        .schema_definition
+        .iter_root_operations()
+        .map(|(_, root)| root.name.clone())
+        .collect();
+    let empty: Vec<Name> = roots.into_iter().filter(is_empty).collect();
+    schema.types.retain(|name, _| !empty.contains(name));
+    let definition = schema.schema_definition.make_mut();
+    for root in [&mut definition.query, &mut definition.mutation, &mut definition.subscription] {
+        root.take_if(|root| empty.contains(&root.name));
+    }
+    if schema.schema_definition.query.is_none() {
+        schema.schema_definition.make_mut().query = Some(name!("_NoQuery").into());
+    }
+    schema
+}
+
+impl Specification {
+    fn definition(&self, name: &str) -> String {
+        let Self { arguments, locations, .. } = self;
+        let repeatable = if self.is_repeatable { "repeatable " } else { "" };
+        format!("directive @{name}{arguments} {repeatable}on {locations}\n")
+    }
+
+    /// What a subgraph's own definition of the directive has that the specification has not.
+    fn contradictions(&self, definition: &DirectiveDefinition) -> Vec<String> {
+        let mut found = Vec::new();
+        for argument in &definition.arguments {
+            let known = |names: &[&str]| names.contains(&argument.name.as_str());
+            if !known(self.required) && !known(self.optional) {
+                found.push(format!(
+                    "has an argument `{}` that the specification does not have",
+                    argument.name
+                ));
+            }
+        }
+        for required in self.required {
+            if definition.argument_by_name(required).is_none() {
+                found.push(format!("has no argument `{required}`"));
+            }
+        }
+        let allowed: Vec<&str> = self.locations.split(" | ").collect();
+        for location in &definition.locations {
+            if !allowed.contains(&location.name()) {
+                found.push(format!(
+                    "stands on {location}, where the specification does not have it"
+                ));
+            }
+        }
+        if definition.repeatable && !self.is_repeatable {
+            found.push("is repeatable, and in the specification it is not".to_owned());
+        }
+        found
+    }
+}
+
+/// A subgraph may define the federation's directives and scalars itself, but not otherwise than they are.
+fn check_definitions(subgraph: &str, schema: &Schema, link: &Link) -> Vec<CompositionError> {
+    let error = |code, message: String, span: Option<SourceSpan>| CompositionError {
+        code,
+        message: format!("subgraph `{subgraph}`: {message}"),
+        locations: vec![super::location(subgraph, schema, span)],
+    };
+    let mut errors = Vec::new();
+    for (name, canonical) in link.names() {
+        let specification =
+            SPECIFICATIONS.iter().find(|specification| specification.name == canonical);
+        let definition = schema.directive_definitions.get(name);
+        for (specification, definition) in specification.into_iter().zip(definition) {
+            let contradictions = specification.contradictions(definition).into_iter();
+            errors.extend(contradictions.map(|what| {
+                let message = format!("its own definition of `@{name}` {what}");
+                error("DIRECTIVE_DEFINITION_INVALID", message, definition.location())
+            }));
+        }
+    }
+    for scalar in SCALARS {
+        if let Some(ty) = schema.types.get(scalar).filter(|ty| !ty.is_scalar()) {
+            let message = format!("`{scalar}` is a scalar of the federation, and not so here");
+            errors.push(error("TYPE_DEFINITION_INVALID", message, ty.location()));
+        }
+    }
+    errors
+}
+
+/// Default values must be values of their types, which the validator leaves to its users.
+fn check_defaults(subgraph: &str, schema: &Schema, link: &Link) -> Vec<CompositionError> {
+    let mut errors = Vec::new();
+    let mut check = |coordinate: String, value: &apollo_compiler::ast::InputValueDefinition| {
+        let Some(default) = value
+            .default_value
+            .as_ref()
+            .filter(|default| !is_value(schema, link, default, &value.ty))
+        else {
+            return;
+        };
+        errors.push(CompositionError {
+            code: "INVALID_GRAPHQL",
+            message: format!(
+                "subgraph `{subgraph}` is not valid GraphQL: the default `{default}` of `{coordinate}` is not a value of \
+                 `{}`",
+                value.ty
+            ),
+            locations: vec![super::location(subgraph, schema, value.name.location())],
+        });
+    };
+    for ty in schema.types.values().filter(|ty| !ty.is_built_in()) {
+        for field in super::all_fields(ty).into_iter().flat_map(|fields| fields.values()) {
+            for argument in &field.arguments {
+                check(format!("{}.{}({}:)", ty.name(), field.name, argument.name), argument);
+            }
+        }
+        if let ExtendedType::InputObject(input) = ty {
+            for field in input.fields.values() {
+                check(format!("{}.{}", input.name, field.name), field);
+            }
+        }
+    }
+    errors
+}
+
+fn is_value(schema: &Schema, link: &Link, value: &Value, ty: &Type) -> bool {
+    if value.is_null() {
+        return !ty.is_non_null();
+    }
+    match (value, ty.is_list()) {
+        (Value::List(items), true) => {
+            items.iter().all(|item| is_value(schema, link, item, ty.item_type()))
+        }
+        // A single value stands for a list of one.
+        (_, true) => is_value(schema, link, value, ty.item_type()),
+        (_, false) => is_named_value(schema, link, value, ty.inner_named_type()),
+    }
+}
+
+fn is_named_value(schema: &Schema, link: &Link, value: &Value, name: &Name) -> bool {
+    match (schema.types.get(name), value) {
+        (Some(ExtendedType::Enum(enumeration)), Value::Enum(value)) => {
+            enumeration.values.contains_key(value)
+        }
+        // Federation 1 took the name of an enum value as a string.
+        (Some(ExtendedType::Enum(enumeration)), Value::String(value)) if link.version.is_none() => {
+            enumeration.values.contains_key(value.as_str())
+        }
+        (Some(ExtendedType::InputObject(input)), Value::Object(fields)) => {
+            fields.iter().all(|(name, value)| {
+                input.fields.get(name).is_some_and(|field| is_value(schema, link, value, &field.ty))
+            }) && input.fields.values().all(|field| {
+                !field.is_required() || fields.iter().any(|(name, _)| *name == field.name)
+            })
+        }
+        (Some(ExtendedType::Enum(_) | ExtendedType::InputObject(_)), _) => false,
+        _ => match name.as_str() {
+            "Int" => matches!(value, Value::Int(_)),
+            "Float" => matches!(value, Value::Int(_) | Value::Float(_)),
+            "String" => matches!(value, Value::String(_)),
+            "Boolean" => matches!(value, Value::Boolean(_)),
+            "ID" => matches!(value, Value::String(_) | Value::Int(_)),
+            // Only a custom scalar's own server knows its values.
+            _ => true,
+        },
+    }
+}

@@ -26,6 +26,8 @@ use crate::subgraphs::always_forwarded;
 
 /// Where GraphQL is served.
 const GRAPHQL_PATH: &str = "/graphql";
+/// For what never changes.
+const FOREVER: &str = "public, max-age=31536000, immutable";
 /// How long browsers remember that a page may ask.
 const PREFLIGHT_LIFE: Duration = Duration::from_hours(1);
 
@@ -126,8 +128,11 @@ fn graphiql(examples: &[Example]) -> Router {
     let page = Arc::new(playground::page(GRAPHQL_PATH, examples));
     let routes = Router::new().route("/", get(|| async move { html(&page) }));
     playground::assets().fold(routes, |routes, asset| {
+        // A path that names a version never means anything else.
+        let lifetime = if asset.path.contains('@') { FOREVER } else { "no-cache" };
         let headers = [
             (header::CONTENT_TYPE, asset.content_type),
+            (header::CACHE_CONTROL, lifetime),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         ];
         routes.route(asset.path, get(move || async move { (headers, asset.bytes) }))

@@ -317,8 +317,10 @@ mod tests {
             assert_eq!(subgraph.timeout_ms, None);
         }
         assert_eq!(config.headers.forward, ["authorization"]);
+        assert_eq!(config.graphiql.examples, Some(PathBuf::from("examples")));
         config.subgraphs.by_name.clear();
         config.headers.forward.clear();
+        config.graphiql.examples = None;
         assert_eq!(config, Config::default());
     }
 

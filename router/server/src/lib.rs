@@ -45,9 +45,11 @@ mod transport;
 
 pub use app::{AppParts, app};
 pub use command::{Command, Compose, Plan, Serve};
+pub use composition::{Composition, SubgraphSource};
 pub use config::*;
 pub use error::StartError;
 pub use graph::{CurrentGraph, Graph};
+pub use playground::Example;
 pub use serve::{asked_to_end, bind, serve};
 pub use service_token::{Clock, ServiceKey, system_clock};
 pub use source::{Source, compose};

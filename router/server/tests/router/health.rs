@@ -57,7 +57,12 @@ async fn graphiql_is_at_the_root_unless_that_is_switched_off() {
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
     assert!(page.text.contains("/graphql"));
     assert!(page.header("content-security-policy").contains("default-src 'none'"));
-    assert_eq!(get(federation.router, "/playground/start.js").await.status, 200);
+    for asset in playground::assets() {
+        let answer = get(federation.router, asset.path).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, asset.content_type));
+        let lifetime = if asset.path.contains('@') { "immutable" } else { "no-cache" };
+        assert!(answer.header("cache-control").contains(lifetime), "{}", asset.path);
+    }
 
     let mut config = Config::default();
     config.graphiql.enabled = false;

@@ -4,7 +4,8 @@
 //! compose_errors/NAME/   subgraphs/*.graphql   errors.txt
 //! GROUP/NAME/            subgraphs/*.graphql   supergraph.graphql
 //!                        OPERATION.graphql     OPERATION.plan
-//!                        data/SUBGRAPH.json    OPERATION.json   OPERATION.variables.json
+//!                        data/SUBGRAPH.json    OPERATION.json
+//! and where a case wants them                  OPERATION.variables.json   OPERATION.requests
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,10 +68,10 @@ fn orphans(case: &str, files: &BTreeSet<&str>) -> Vec<String> {
         Some(_) => false,
         None if has_errors(case) => file == "errors.txt",
         None => {
-            let outputs = [".graphql", ".plan", ".json", ".variables.json"];
+            let endings = [".graphql", ".plan", ".json", ".variables.json", ".requests"];
             file == "supergraph.graphql"
                 || operations.iter().any(|operation| {
-                    file.strip_prefix(operation).is_some_and(|rest| outputs.contains(&rest))
+                    file.strip_prefix(operation).is_some_and(|rest| endings.contains(&rest))
                 })
         }
     };
@@ -82,7 +83,7 @@ fn orphans(case: &str, files: &BTreeSet<&str>) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const COMPLETE: [&str; 8] = [
+    const COMPLETE: [&str; 9] = [
         "README.md",
         "entities/key/subgraphs/books.graphql",
         "entities/key/supergraph.graphql",
@@ -90,6 +91,7 @@ mod tests {
         "entities/key/one.plan",
         "entities/key/one.json",
         "entities/key/one.variables.json",
+        "entities/key/one.requests",
         "entities/key/data/books.json",
     ];
 
@@ -129,6 +131,7 @@ mod tests {
         for orphan in [
             "two.plan",
             "two.json",
+            "two.requests",
             "notes.txt",
             "errors.txt",
             "data/gone.json",

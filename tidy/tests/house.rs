@@ -22,8 +22,17 @@ const ARROWS: Arrows<'_> = &[
     ("migrations", &[], &[]),
     (
         "standalone",
-        &["server", "playground", "auth", "logistics", "platform", "service", "migrations"],
-        &["composition", "supergraph"],
+        &[
+            "server",
+            "composition",
+            "playground",
+            "auth",
+            "logistics",
+            "platform",
+            "service",
+            "migrations",
+        ],
+        &["supergraph"],
     ),
     ("tidy", &[], &[]),
 ];

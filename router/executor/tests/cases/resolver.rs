@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use apollo_compiler::ast::Type;
 use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedValue};
 use apollo_compiler::response::JsonMap;
+use apollo_compiler::schema::ObjectType;
 use serde_json::{Map, Value};
 
 use crate::fake_subgraph::{FakeSubgraph, Missing, is_composite};
@@ -22,10 +23,13 @@ impl<'d> Object<'d> {
         type_name: &'d str,
         says: &'d Map<String, Value>,
     ) -> Self {
-        let type_name = match says.get("__typename") {
-            Some(Value::String(runtime_type)) => runtime_type,
-            _ => type_name,
-        };
+        let says_type = |says: &'d Map<String, Value>| says.get("__typename")?.as_str();
+        let is_abstract = subgraph.schema.get_object(type_name).is_none();
+        let type_name = says_type(says)
+            .or_else(
+                || if is_abstract { says_type(entity(subgraph, type_name, says)?) } else { None },
+            )
+            .unwrap_or(type_name);
         Self { subgraph, type_name: Cow::Borrowed(type_name), says: Cow::Borrowed(says) }
     }
 
@@ -39,9 +43,11 @@ impl<'d> Object<'d> {
             Ok(Value::Object(says)) => says,
             _ => panic!("a representation is an object"),
         };
-        let type_name = says["__typename"].as_str().expect("it has a `__typename`").to_owned();
-        let entity = entity(subgraph, &type_name, &says)?.clone();
+        let represented_type = says["__typename"].as_str().expect("it has a `__typename`");
+        let entity = entity(subgraph, represented_type, &says)?.clone();
         says.extend(entity);
+        // A representation of an interface's object does not say its type.
+        let type_name = says["__typename"].as_str().expect("it has a `__typename`").to_owned();
         Some(Self { subgraph, type_name: Cow::Owned(type_name), says: Cow::Owned(says) })
     }
 
@@ -132,17 +138,23 @@ fn entity<'d>(
     type_name: &str,
     says: &Map<String, Value>,
 ) -> Option<&'d Map<String, Value>> {
+    let is_of_type = |entity_type: &str| {
+        let implements = |object: &ObjectType| object.implements_interfaces.contains(type_name);
+        entity_type == type_name
+            || subgraph.schema.get_object(entity_type).is_some_and(|it| implements(it))
+    };
     subgraph.data.entities.iter().find(|entity| {
-        entity["__typename"] == *type_name
+        entity["__typename"].as_str().is_some_and(is_of_type)
+            && says.iter().any(|(key, _)| key != "__typename" && entity.contains_key(key))
             && agree(entity, says)
-            && says.keys().any(|key| key != "__typename" && entity.contains_key(key))
     })
 }
 
-/// Whether two objects say the same wherever both say something.
+/// Whether two objects say the same wherever both say something; types aside.
 pub(crate) fn agree(left: &Map<String, Value>, right: &Map<String, Value>) -> bool {
     left.iter().all(|(key, left)| match (left, right.get(key)) {
         (_, None) => true,
+        _ if key == "__typename" => true,
         (Value::Object(left), Some(Value::Object(right))) => agree(left, right),
         (left, Some(right)) => left == right,
     })

@@ -4,8 +4,9 @@ use sea_orm_migration::prelude::*;
 
 mod fleet;
 mod ride;
+mod safety;
 
 /// The migrations of logistics, in order.
 pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(fleet::Migration), Box::new(ride::Migration)]
+    vec![Box::new(fleet::Migration), Box::new(ride::Migration), Box::new(safety::Migration)]
 }

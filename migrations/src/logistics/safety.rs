@@ -70,7 +70,10 @@ fn indexes() -> [IndexCreateStatement; 4] {
             .col("created_at")
             .col("id")
             .to_owned(),
-        index("logistics_shift_driver", "logistics_shift").col("driver_id").col("began_at").to_owned(),
+        index("logistics_shift_driver", "logistics_shift")
+            .col("driver_id")
+            .col("began_at")
+            .to_owned(),
         // A driver is online once.
         index("logistics_shift_open", "logistics_shift")
             .col("driver_id")

@@ -19,6 +19,7 @@ use crate::fleet::Fleet;
 use crate::geo::Point;
 use crate::kind::{DriverAvailability, DriverStatus};
 use crate::scalar::CoordinatesInput;
+use crate::shift;
 use crate::table::{driver, vehicle};
 use crate::vehicle::required_text;
 
@@ -210,6 +211,9 @@ async fn decide(ctx: &Context<'_>, id: &ID, decision: &Decision) -> Changed {
             ("driver.suspended", Some(reason))
         }
     };
+    if change.availability.is_set() {
+        shift::end(fleet, &transaction, id).await?;
+    }
     let row = change.update(&transaction).await?;
     let payload = json!({ "driverId": id, "userId": user_id, "reason": reason });
     fleet
@@ -237,7 +241,10 @@ async fn set_availability(ctx: &Context<'_>, input: &SetDriverAvailabilityInput)
             let message = "a driver is on a ride by accepting one";
             return Ok(Err(Problem::conflict(ConflictCode::INVALID_TRANSITION, message)));
         }
-        DriverAvailability::Offline => change.availability = Set(DriverAvailability::Offline),
+        DriverAvailability::Offline => {
+            change.availability = Set(DriverAvailability::Offline);
+            shift::end(fleet, &transaction, row.id).await?;
+        }
         DriverAvailability::Available => {
             let suspended =
                 row.suspended_at.is_some() && row.suspended_until.is_none_or(|until| until > now);
@@ -261,6 +268,7 @@ async fn set_availability(ctx: &Context<'_>, input: &SetDriverAvailabilityInput)
             change.availability = Set(DriverAvailability::Available);
             change.active_vehicle_id = Set(Some(vehicle.id));
             change.vehicle_type = Set(vehicle.vehicle_type);
+            shift::begin(fleet, &transaction, row.id).await?;
             change.suspended_at = Set(None);
             change.suspended_until = Set(None);
         }

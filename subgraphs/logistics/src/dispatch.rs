@@ -62,10 +62,12 @@ pub(crate) async fn run_once(fleet: &Fleet) -> Result<(), DbErr> {
     let read = &fleet.parts.database.read;
     let due = ride::Entity::find()
         .filter(ride::Column::Status.eq(RideStatus::Scheduled))
-        .filter(ride::Column::NextOfferAt.lte(now));
+        .filter(ride::Column::NextOfferAt.lte(now))
+        .limit(READ_LIMIT);
     for ride in due.all(read).await? {
-        let change = Change { step: Step::Request, actor: RideActor::System };
-        // A rider who is on another ride now waits for the next look.
+        // A rider who is on another ride now waits for the next look, but not for ever.
+        let step = if ride.expires_at <= now { Step::Expire } else { Step::Request };
+        let change = Change { step, actor: RideActor::System };
         drop(ride_change::apply(fleet, &ride, change, |_| {}).await?);
     }
     let waiting = ride::Entity::find()
@@ -185,7 +187,11 @@ async fn nearest(
 }
 
 /// The available drivers in the box around a point.
-async fn within(fleet: &Fleet, center: Point, meters: f64) -> Result<Vec<driver::Model>, DbErr> {
+pub(crate) async fn within(
+    fleet: &Fleet,
+    center: Point,
+    meters: f64,
+) -> Result<Vec<driver::Model>, DbErr> {
     let bounds = center.bounds(meters);
     let longitudes = bounds.longitudes.iter().fold(Condition::any(), |any, (west, east)| {
         any.add(driver::Column::Longitude.between(*west, *east))

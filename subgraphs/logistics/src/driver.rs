@@ -17,6 +17,7 @@ use crate::geo::Point;
 use crate::kind::{DriverAvailability, DriverStatus, ServiceType, VehicleType};
 use crate::ride::{self, Ride, RideFilterInput};
 use crate::scalar::Coordinates;
+use crate::shift::{self, DriverEarnings};
 use crate::table::driver;
 use crate::user::User;
 use crate::vehicle::{Vehicle, VehicleById, VehiclesByDriver};
@@ -145,6 +146,20 @@ impl Driver {
         Some(ride::page(ctx, ride::Of::Driver(self.0.id), filter, &page).await)
     }
 
+    /// Own profile, or scope read:drivers. Null before the first ride is completed: it says in which currency.
+    #[graphql(directive = authenticated::apply())]
+    async fn earnings(
+        &self,
+        ctx: &Context<'_>,
+        from: DateTime,
+        to: DateTime,
+    ) -> Option<Result<DriverEarnings>> {
+        if !self.is_private_to(ctx) {
+            return None;
+        }
+        shift::earnings(ctx, self.0.id, from.0, to.0).await.transpose()
+    }
+
     async fn created_at(&self) -> DateTime {
         self.0.created_at.into()
     }
@@ -224,7 +239,6 @@ impl DriverQuery {
     }
 
     #[graphql(requires_scopes = "read:drivers")]
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn drivers(
         &self,
         ctx: &Context<'_>,

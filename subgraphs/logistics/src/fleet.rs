@@ -19,6 +19,7 @@ pub(crate) struct Fleet {
     pub(crate) idempotency: Idempotency,
     pub(crate) auth: Peer,
     pub(crate) quotes: QuoteKey,
+    pub(crate) share_page: Option<String>,
     /// Rung after a change that a worker should see at once; workers look by themselves besides.
     pub(crate) bell: Notify,
 }

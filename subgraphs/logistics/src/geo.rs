@@ -23,6 +23,12 @@ impl Point {
         (-90.0..=90.0).contains(&self.latitude) && (-180.0..=180.0).contains(&self.longitude)
     }
 
+    /// The nearest point of a grid.
+    pub(crate) fn snapped(self, grid_degrees: f64) -> Self {
+        let snap = |degrees: f64| (degrees / grid_degrees).round() * grid_degrees;
+        Self { latitude: snap(self.latitude), longitude: snap(self.longitude) }
+    }
+
     /// The distance along a great circle, in metres (haversine).
     pub(crate) fn meters_to(self, other: Self) -> f64 {
         let (a, b) = (self.latitude.to_radians(), other.latitude.to_radians());

@@ -212,3 +212,51 @@ pub enum OfferState {
     #[sea_orm(string_value = "DECLINED")]
     Declined,
 }
+
+/// What somebody needs help with.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, Enum,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SafetyAlertKind {
+    /// Help, at once.
+    #[sea_orm(string_value = "SOS")]
+    Sos,
+    /// A collision.
+    #[sea_orm(string_value = "ACCIDENT")]
+    Accident,
+    /// Somebody is unwell.
+    #[sea_orm(string_value = "MEDICAL")]
+    Medical,
+    /// Somebody is threatened.
+    #[sea_orm(string_value = "THREAT")]
+    Threat,
+    /// Not the way it should be.
+    #[sea_orm(string_value = "ROUTE_DEVIATION")]
+    RouteDeviation,
+    /// Standing for too long.
+    #[sea_orm(string_value = "LONG_STOP")]
+    LongStop,
+    /// Something else.
+    #[sea_orm(string_value = "OTHER")]
+    Other,
+}
+
+/// What became of a call for help.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, Enum,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SafetyAlertStatus {
+    /// Nobody has answered.
+    #[sea_orm(string_value = "OPEN")]
+    Open,
+    /// Operations have helped.
+    #[sea_orm(string_value = "RESOLVED")]
+    Resolved,
+    /// Nothing was wrong.
+    #[sea_orm(string_value = "FALSE_ALARM")]
+    FalseAlarm,
+}

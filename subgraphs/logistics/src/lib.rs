@@ -7,7 +7,9 @@
 //! 3. A `product`'s price for a trip is computed by `fare` and locked in a `quote`.
 //! 4. A `ride` is asked for in `ride_mutation`, offered by `dispatch`, and changed in one place, `ride_change`, along the
 //!    states of `transition`. When it is over, both sides say what they think in `rating`.
-//! 5. `user` and `product` are other services' entities, of which logistics knows some fields more.
+//! 5. `nearby` shows cars on a map, `share` a ride to whoever holds a link, `safety_alert` calls for help, and `shift` adds up
+//!    what a driver earned.
+//! 6. `user` and `product` are other services' entities, of which logistics knows some fields more.
 
 mod availability;
 mod dispatch;
@@ -16,6 +18,7 @@ mod fare;
 mod fleet;
 mod geo;
 mod kind;
+mod nearby;
 mod product;
 mod quote;
 mod rating;
@@ -23,9 +26,12 @@ mod registration;
 mod ride;
 mod ride_change;
 mod ride_mutation;
+mod safety_alert;
 mod saga;
 mod scalar;
 mod settings;
+mod share;
+mod shift;
 mod table;
 mod transition;
 mod user;
@@ -48,7 +54,7 @@ pub use settings::{Config, Settings};
 use crate::fleet::Fleet;
 
 const NAME: &str = "logistics";
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 12] = [
     "Driver",
     "Vehicle",
     "Ride",
@@ -56,6 +62,8 @@ const TABLES: [&str; 10] = [
     "logistics_ride_event",
     "logistics_offer",
     "logistics_rider",
+    "logistics_safety_alert",
+    "logistics_shift",
     "logistics_outbox",
     "logistics_inbox",
     "logistics_idempotency",
@@ -69,6 +77,9 @@ struct Query(
     dispatch::OfferQuery,
     user::UserQuery,
     product::ProductQuery,
+    nearby::NearbyQuery,
+    share::ShareQuery,
+    safety_alert::SafetyAlertQuery,
 );
 
 #[derive(Default, MergedObject)]
@@ -78,6 +89,8 @@ struct Mutation(
     vehicle::VehicleMutation,
     ride_mutation::RideMutation,
     rating::RatingMutation,
+    share::ShareMutation,
+    safety_alert::SafetyAlertMutation,
 );
 
 /// The schema as composition reads it.
@@ -145,6 +158,7 @@ pub async fn build(config: Config, parts: Parts) -> Result<Logistics, StartError
         idempotency: Idempotency::new(NAME, parts.clock.clone()),
         auth: parts.peer(identity, &parts.peers.auth),
         quotes: config.quotes,
+        share_page: config.share_page,
         bell: Notify::new(),
         parts: parts.clone(),
     });
@@ -189,8 +203,8 @@ fn entities(parts: &Parts) -> Entities {
     let database = &parts.database.read;
     let of = || database.clone();
     let (drivers, by_user, vehicles, by_driver) = (of(), of(), of(), of());
-    let (rides, active, registrations, registrations_by_user, riders) =
-        (of(), of(), of(), of(), of());
+    let (rides, active, sessions, newest, rated) = (of(), of(), of(), of(), of());
+    let (alerts, by_ride) = (of(), of());
     Entities::new()
         .with(&[("Driver", "id")], move || driver::DriverById(drivers.clone()))
         .with(&[("Driver", "userId"), ("User", "id")], move || {
@@ -201,8 +215,10 @@ fn entities(parts: &Parts) -> Entities {
         .with(&[("Ride", "id")], move || ride::RideById(rides.clone()))
         .with(&[], move || ride::ActiveRideByRider(active.clone()))
         .with(&[("DriverRegistrationSession", "id")], move || {
-            registration::RegistrationById(registrations.clone())
+            registration::RegistrationById(sessions.clone())
         })
-        .with(&[], move || registration::RegistrationByUser(registrations_by_user.clone()))
-        .with(&[], move || user::RiderById(riders.clone()))
+        .with(&[], move || registration::RegistrationByUser(newest.clone()))
+        .with(&[], move || user::RiderById(rated.clone()))
+        .with(&[("SafetyAlert", "id")], move || safety_alert::SafetyAlertById(alerts.clone()))
+        .with(&[], move || safety_alert::AlertsByRide(by_ride.clone()))
 }

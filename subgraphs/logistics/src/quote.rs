@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -10,6 +11,9 @@ use crate::kind::{ServiceType, VehicleType};
 
 /// How long a price holds.
 pub(crate) const LIFE: TimeDelta = TimeDelta::minutes(10);
+
+/// What the tokens are: no other token of ours is a price.
+const TYPE: &str = "quote";
 
 /// Two points are the same place where neither coordinate differs by more: about 10 cm.
 const SAME_PLACE_DEGREES: f64 = 1e-6;
@@ -32,7 +36,7 @@ pub(crate) struct Quote {
     pub(crate) exp: i64,
 }
 
-/// Signs and verifies quotes.
+/// Signs and verifies quotes, and whatever else clients keep for us.
 #[derive(Clone)]
 pub struct QuoteKey {
     encoding: EncodingKey,
@@ -50,20 +54,31 @@ impl QuoteKey {
 
     /// The token of a quote.
     pub(crate) fn sign(&self, quote: &Quote) -> Result<String, jsonwebtoken::errors::Error> {
-        jsonwebtoken::encode(
-            &Header { typ: Some("quote".to_owned()), ..Header::default() },
-            quote,
-            &self.encoding,
-        )
+        self.seal(TYPE, quote)
     }
 
     /// The quote of a token, expired or not; `None` where it is not one of ours, whole and unchanged.
     pub(crate) fn verify(&self, token: &str) -> Option<Quote> {
+        self.open(TYPE, token)
+    }
+
+    /// A token of this type, which says `claims`.
+    pub(crate) fn seal(
+        &self,
+        token_type: &str,
+        claims: &impl Serialize,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        let header = Header { typ: Some(token_type.to_owned()), ..Header::default() };
+        jsonwebtoken::encode(&header, claims, &self.encoding)
+    }
+
+    /// What a token says, expired or not; `None` where it is not one of ours and of this type, whole and unchanged.
+    pub(crate) fn open<C: DeserializeOwned>(&self, token_type: &str, token: &str) -> Option<C> {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
-        let data = jsonwebtoken::decode::<Quote>(token, &self.decoding, &validation).ok()?;
-        (data.header.typ.as_deref() == Some("quote")).then_some(data.claims)
+        let opened = jsonwebtoken::decode::<C>(token, &self.decoding, &validation).ok()?;
+        (opened.header.typ.as_deref() == Some(token_type)).then_some(opened.claims)
     }
 }
 

@@ -104,7 +104,7 @@ async fn rate(ctx: &Context<'_>, input: RateRideInput) -> Result<Result<ride::Mo
     }
     match row.driver_id {
         Some(driver_id) if is_rider => {
-            count_for_driver(&transaction, driver_id, input.score).await?
+            count_for_driver(&transaction, driver_id, input.score).await?;
         }
         _ => count_for_rider(fleet, &transaction, row.rider_id, input.score).await?,
     }
@@ -148,6 +148,21 @@ async fn count_for_rider(
     rider::Entity::update_many()
         .col_expr(rider::Column::RatingSum, Expr::col(rider::Column::RatingSum).add(score))
         .col_expr(rider::Column::RatingCount, Expr::col(rider::Column::RatingCount).add(1))
+        .filter(rider::Column::UserId.eq(rider_id))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// The rider has completed a ride.
+pub(crate) async fn count_ride(
+    fleet: &Fleet,
+    transaction: &DatabaseTransaction,
+    rider_id: Uuid,
+) -> Result<(), DbErr> {
+    open_record(fleet, transaction, rider_id).await?;
+    rider::Entity::update_many()
+        .col_expr(rider::Column::RideCount, Expr::col(rider::Column::RideCount).add(1))
         .filter(rider::Column::UserId.eq(rider_id))
         .exec(transaction)
         .await?;

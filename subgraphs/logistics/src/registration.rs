@@ -61,6 +61,7 @@ mod finished_at {
     use chrono::{DateTime, Utc};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+    #[expect(clippy::ref_option, reason = "serde passes the field as it is")]
     pub(super) fn serialize<S: Serializer>(
         time: &Option<service::DateTime>,
         serializer: S,
@@ -209,11 +210,11 @@ impl RegisterDriverInput {
             Ok(_) => {}
             Err(problem) => problems.push(problem),
         }
-        let mut expiries = vec![(&info.license_expires_on, ["personalInfo", "licenseExpiresOn"])];
+        let mut documents = vec![(&info.license_expires_on, ["personalInfo", "licenseExpiresOn"])];
         if let Some(insurance) = &self.vehicle_details.insurance_expires_on {
-            expiries.push((insurance, ["vehicleDetails", "insuranceExpiresOn"]));
+            documents.push((insurance, ["vehicleDetails", "insuranceExpiresOn"]));
         }
-        for (text, path) in expiries {
+        for (text, path) in documents {
             match date(text, &path) {
                 Ok(expires) if expires < today => {
                     let message = "the document is no longer valid";

@@ -13,10 +13,12 @@ use service::{
 use uuid::Uuid;
 
 use crate::driver::{Driver, DriverById, DriverByUser};
+use crate::fare::Trip;
 use crate::fleet::Fleet;
 use crate::geo::Point;
 use crate::kind::{CancellationReason, OfferState, RideActor, RideStatus};
 use crate::product::Product;
+use crate::safety_alert::{self, SafetyAlert};
 use crate::scalar::{Money, Stop};
 use crate::table::{offer, ride, ride_event};
 use crate::user::User;
@@ -72,6 +74,37 @@ impl Ride {
     ) -> Option<RideRating> {
         Some(RideRating { score: score?, comment: comment.cloned(), created_at: at?.into() })
     }
+
+    /// Where it begins.
+    pub(crate) fn pickup_stop(&self) -> Stop {
+        Stop { address: self.0.pickup_address.clone(), coordinates: self.pickup_point().into() }
+    }
+
+    /// Where it ends.
+    pub(crate) fn dropoff_stop(&self) -> Stop {
+        let (latitude, longitude) = (self.0.dropoff_latitude, self.0.dropoff_longitude);
+        Stop {
+            address: self.0.dropoff_address.clone(),
+            coordinates: Point { latitude, longitude }.into(),
+        }
+    }
+
+    fn pickup_point(&self) -> Point {
+        Point { latitude: self.0.pickup_latitude, longitude: self.0.pickup_longitude }
+    }
+
+    /// How long the driver needs to the pickup, while on the way there.
+    pub(crate) async fn eta(&self, ctx: &Context<'_>) -> Option<Result<i32>> {
+        if self.0.status != RideStatus::Accepted {
+            return None;
+        }
+        let driver = match Batch::<DriverById>::of(ctx).one(self.0.driver_id?).await.transpose()? {
+            Ok(driver) => driver,
+            Err(error) => return Some(Err(error)),
+        };
+        let at = Point { latitude: driver.latitude?, longitude: driver.longitude? };
+        i32::try_from(Trip::between(at, self.pickup_point()).seconds).ok().map(Ok)
+    }
 }
 
 #[Object]
@@ -109,15 +142,11 @@ impl Ride {
     }
 
     async fn pickup(&self) -> Stop {
-        let coordinates =
-            Point { latitude: self.0.pickup_latitude, longitude: self.0.pickup_longitude }.into();
-        Stop { address: self.0.pickup_address.clone(), coordinates }
+        self.pickup_stop()
     }
 
     async fn dropoff(&self) -> Stop {
-        let coordinates =
-            Point { latitude: self.0.dropoff_latitude, longitude: self.0.dropoff_longitude }.into();
-        Stop { address: self.0.dropoff_address.clone(), coordinates }
+        self.dropoff_stop()
     }
 
     async fn quoted_fare(&self) -> Result<Money> {
@@ -143,17 +172,7 @@ impl Ride {
 
     /// How long the driver needs to the pickup, while on the way there.
     async fn eta_seconds(&self, ctx: &Context<'_>) -> Option<Result<i32>> {
-        if self.0.status != RideStatus::Accepted {
-            return None;
-        }
-        let driver = match Batch::<DriverById>::of(ctx).one(self.0.driver_id?).await.transpose()? {
-            Ok(driver) => driver,
-            Err(error) => return Some(Err(error)),
-        };
-        let at = Point { latitude: driver.latitude?, longitude: driver.longitude? };
-        let pickup = Point { latitude: self.0.pickup_latitude, longitude: self.0.pickup_longitude };
-        let seconds = crate::fare::Trip::between(at, pickup).seconds;
-        i32::try_from(seconds).ok().map(Ok)
+        self.eta(ctx).await
     }
 
     /// Shown to the rider only; the driver types it in to start.
@@ -202,6 +221,12 @@ impl Ride {
             actor: row.actor,
         };
         Ok(rows.into_iter().map(event).collect())
+    }
+
+    /// All for operations; for rider and driver, what they raised themselves.
+    #[graphql(directive = authenticated::apply())]
+    async fn safety_alerts(&self, ctx: &Context<'_>) -> Option<Result<Vec<SafetyAlert>>> {
+        safety_alert::of_ride(ctx, &self.0).await.transpose()
     }
 
     /// Optimistic lock: send it back as expectedVersion.
@@ -261,12 +286,12 @@ pub(crate) async fn has_to_do_with(
 ) -> Result<bool> {
     let Some(driver) = Batch::<DriverByUser>::of(ctx).one(user_id).await? else { return Ok(false) };
     let fleet = Fleet::of(ctx);
-    let of_rider = ride::Entity::find().filter(ride::Column::RiderId.eq(rider_id));
-    let driven = of_rider.clone().filter(ride::Column::DriverId.eq(driver.id));
-    if driven.count(&fleet.parts.database.read).await? > 0 {
+    let by_rider = ride::Entity::find().filter(ride::Column::RiderId.eq(rider_id));
+    let with_driver = by_rider.clone().filter(ride::Column::DriverId.eq(driver.id));
+    if with_driver.count(&fleet.parts.database.read).await? > 0 {
         return Ok(true);
     }
-    let waiting = of_rider
+    let waiting = by_rider
         .filter(ride::Column::Status.eq(RideStatus::Requested))
         .one(&fleet.parts.database.read)
         .await?;
@@ -377,7 +402,6 @@ impl RideQuery {
     }
 
     #[graphql(requires_scopes = "read:rides")]
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn rides(
         &self,
         ctx: &Context<'_>,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::fleet::Fleet;
 use crate::kind::{DriverAvailability, RideActor, RideStatus};
+use crate::rating;
 use crate::table::{driver, ride, ride_event};
 use crate::transition::{Step, is_final, transition};
 
@@ -108,7 +109,7 @@ pub(crate) async fn apply_in(
     let row =
         row.ok_or_else(|| DbErr::RecordNotFound("the ride that was just changed".to_owned()))?;
     note(fleet, transaction, &row, change.actor).await?;
-    follow(transaction, ride, &row).await?;
+    follow(fleet, transaction, ride, &row).await?;
     Ok(Ok(row))
 }
 
@@ -157,21 +158,25 @@ fn event_kind(status: RideStatus) -> &'static str {
     }
 }
 
-/// A driver is on a ride from its acceptance to its end.
+/// A driver is on a ride from its acceptance to its end, or until it is given to another; a rider's rides are counted.
 async fn follow(
+    fleet: &Fleet,
     transaction: &DatabaseTransaction,
     before: &ride::Model,
     after: &ride::Model,
 ) -> Result<(), DbErr> {
-    if let (None, Some(driver_id)) = (before.driver_id, after.driver_id) {
-        return set_availability(transaction, driver_id, DriverAvailability::OnRide).await;
+    let released =
+        before.driver_id.filter(|id| is_final(after.status) || after.driver_id != Some(*id));
+    if let Some(driver_id) = released {
+        set_availability(transaction, driver_id, DriverAvailability::Available).await?;
     }
-    match after.driver_id {
-        Some(driver_id) if is_final(after.status) => {
-            set_availability(transaction, driver_id, DriverAvailability::Available).await
-        }
-        _ => Ok(()),
+    if let Some(driver_id) = after.driver_id.filter(|id| before.driver_id != Some(*id)) {
+        set_availability(transaction, driver_id, DriverAvailability::OnRide).await?;
     }
+    if after.status == RideStatus::Completed {
+        rating::count_ride(fleet, transaction, after.rider_id).await?;
+    }
+    Ok(())
 }
 
 async fn set_availability(

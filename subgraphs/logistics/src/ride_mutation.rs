@@ -544,14 +544,14 @@ async fn cancel(ctx: &Context<'_>, input: CancelRideInput) -> Changed {
     );
     let no_show = actor == RideActor::Driver && input.reason == CancellationReason::RiderNoShow;
     let under_way = rides::DRIVEN.contains(&row.status);
-    let charged = (under_way && (actor == RideActor::Rider && !blameless || no_show))
+    let owed = (under_way && (actor == RideActor::Rider && !blameless || no_show))
         .then_some(row.cancellation_fee);
     let change = Change { step: Step::Cancel, actor };
     let changed = ride_change::apply(fleet, &row, change, |set| {
         set.cancelled_by = Set(Some(actor));
         set.cancellation_reason = Set(Some(input.reason));
         set.cancellation_note = Set(input.note);
-        set.charged_fee = Set(charged);
+        set.charged_fee = Set(owed);
     })
     .await?;
     Ok(changed.map_err(Refusal::problem))
@@ -573,10 +573,19 @@ async fn assign(ctx: &Context<'_>, input: &AssignRideInput) -> Changed {
         let message = "the driver is not approved, or suspended";
         return Ok(Err(Problem::conflict(ConflictCode::DRIVER_NOT_APPROVED, message)));
     }
-    if driver.availability == DriverAvailability::OnRide {
-        return Ok(Err(Refusal::Busy.problem()));
+    if row.driver_id == Some(driver.id) {
+        return Ok(Ok(row));
     }
-    let change = Change { step: Step::Accept, actor: RideActor::Operator };
+    match driver.availability {
+        DriverAvailability::Available => {}
+        DriverAvailability::OnRide => return Ok(Err(Refusal::Busy.problem())),
+        DriverAvailability::Offline => {
+            let message = "the driver is offline";
+            return Ok(Err(Problem::conflict(ConflictCode::NOT_AVAILABLE, message)));
+        }
+    }
+    let step = if row.driver_id.is_none() { Step::Accept } else { Step::Reassign };
+    let change = Change { step, actor: RideActor::Operator };
     let changed = ride_change::apply(fleet, &row, change, |set| {
         set.driver_id = Set(Some(driver.id));
         set.vehicle_id = Set(driver.active_vehicle_id);

@@ -9,8 +9,9 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, DatabaseConnection, DbErr, QueryOrder};
 use serde_json::json;
 use service::{
-    Batch, BatchLoad, Caller, Claim, ConflictCode, Connection, DateTime, Direction, Keyset, NewEvent, Page, Problem,
-    RequestKey, ValidationCode, authenticated, paginate, wants_total_count,
+    Batch, BatchLoad, Caller, Claim, ConflictCode, Connection, DateTime, Direction, Keyset,
+    NewEvent, Page, Problem, RequestKey, ValidationCode, authenticated, paginate,
+    wants_total_count,
 };
 use uuid::Uuid;
 
@@ -79,7 +80,8 @@ impl BatchLoad for SafetyAlertById {
     const NAME: &'static str = "SafetyAlert";
 
     async fn load(&self, keys: &[Uuid]) -> Result<HashMap<Uuid, Arc<safety_alert::Model>>, DbErr> {
-        let rows = safety_alert::Entity::find().filter(safety_alert::Column::Id.is_in(keys.iter().copied()));
+        let rows = safety_alert::Entity::find()
+            .filter(safety_alert::Column::Id.is_in(keys.iter().copied()));
         Ok(rows.all(&self.0).await?.into_iter().map(|row| (row.id, Arc::new(row))).collect())
     }
 }
@@ -92,7 +94,10 @@ impl BatchLoad for AlertsByRide {
     type Value = Vec<Arc<safety_alert::Model>>;
     const NAME: &'static str = "SafetyAlert.ride";
 
-    async fn load(&self, keys: &[Uuid]) -> Result<HashMap<Uuid, Vec<Arc<safety_alert::Model>>>, DbErr> {
+    async fn load(
+        &self,
+        keys: &[Uuid],
+    ) -> Result<HashMap<Uuid, Vec<Arc<safety_alert::Model>>>, DbErr> {
         let rows = safety_alert::Entity::find()
             .filter(safety_alert::Column::RideId.is_in(keys.iter().copied()))
             .order_by_asc(safety_alert::Column::CreatedAt)
@@ -123,7 +128,10 @@ async fn part_in(ctx: &Context<'_>, ride: &ride::Model) -> Result<Option<RideAct
 /// The alerts of a ride: all for operations, for rider and driver those they raised themselves.
 ///
 /// A rider who is threatened must be able to say so without the driver reading it.
-pub(crate) async fn of_ride(ctx: &Context<'_>, ride: &ride::Model) -> Result<Option<Vec<SafetyAlert>>> {
+pub(crate) async fn of_ride(
+    ctx: &Context<'_>,
+    ride: &ride::Model,
+) -> Result<Option<Vec<SafetyAlert>>> {
     let all = Caller::of(ctx).has_scope("read:rides");
     let part = part_in(ctx, ride).await?;
     if !all && part.is_none() {
@@ -157,7 +165,11 @@ impl SafetyAlertQuery {
     }
 
     #[graphql(entity)]
-    async fn find_safety_alert_by_id(&self, ctx: &Context<'_>, id: ID) -> Option<Result<SafetyAlert>> {
+    async fn find_safety_alert_by_id(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+    ) -> Option<Result<SafetyAlert>> {
         let id = id.parse().ok()?;
         visible(ctx, id).await.transpose()
     }
@@ -186,7 +198,8 @@ async fn all(
         rows = rows.filter(safety_alert::Column::Status.eq(status));
     }
     let database = &Fleet::of(ctx).parts.database.read;
-    let total = if wants_total_count(ctx) { Some(rows.clone().count(database).await?) } else { None };
+    let total =
+        if wants_total_count(ctx) { Some(rows.clone().count(database).await?) } else { None };
     let keyset = Keyset {
         sort: safety_alert::Column::CreatedAt,
         id: safety_alert::Column::Id,
@@ -241,7 +254,10 @@ impl SafetyAlertMutation {
     ) -> Option<Result<RaiseSafetyAlertPayload>> {
         let raised = raise(ctx, input).await;
         Some(raised.map(|raised| match raised {
-            Ok(row) => RaiseSafetyAlertPayload { alert: Some(SafetyAlert(Arc::new(row))), problems: vec![] },
+            Ok(row) => RaiseSafetyAlertPayload {
+                alert: Some(SafetyAlert(Arc::new(row))),
+                problems: vec![],
+            },
             Err(problem) => RaiseSafetyAlertPayload { alert: None, problems: vec![problem] },
         }))
     }
@@ -254,7 +270,10 @@ impl SafetyAlertMutation {
     ) -> Option<Result<ResolveSafetyAlertPayload>> {
         let resolved = resolve(ctx, input).await;
         Some(resolved.map(|resolved| match resolved {
-            Ok(row) => ResolveSafetyAlertPayload { alert: Some(SafetyAlert(Arc::new(row))), problems: vec![] },
+            Ok(row) => ResolveSafetyAlertPayload {
+                alert: Some(SafetyAlert(Arc::new(row))),
+                problems: vec![],
+            },
             Err(problem) => ResolveSafetyAlertPayload { alert: None, problems: vec![problem] },
         }))
     }
@@ -267,7 +286,10 @@ fn note_problem(note: Option<&String>) -> Option<Problem> {
     })
 }
 
-async fn raise(ctx: &Context<'_>, input: RaiseSafetyAlertInput) -> Result<Result<safety_alert::Model, Problem>> {
+async fn raise(
+    ctx: &Context<'_>,
+    input: RaiseSafetyAlertInput,
+) -> Result<Result<safety_alert::Model, Problem>> {
     let caller = Caller::of(ctx);
     caller.require_user()?;
     let fleet = Fleet::of(ctx);
@@ -278,8 +300,12 @@ async fn raise(ctx: &Context<'_>, input: RaiseSafetyAlertInput) -> Result<Result
     if at.is_some_and(|at| !at.is_valid()) {
         return Ok(Err(out_of_range(&["coordinates"], "the coordinates are not on the globe")));
     }
-    let Some(ride) = fleet.ride(&input.ride_id).await? else { return Ok(Err(Problem::not_found("ride"))) };
-    let Some(raised_by) = part_in(ctx, &ride).await? else { return Ok(Err(Problem::not_found("ride"))) };
+    let Some(ride) = fleet.ride(&input.ride_id).await? else {
+        return Ok(Err(Problem::not_found("ride")));
+    };
+    let Some(raised_by) = part_in(ctx, &ride).await? else {
+        return Ok(Err(Problem::not_found("ride")));
+    };
 
     let id = fleet.parts.clock.new_id();
     let transaction = fleet.parts.database.begin().await?;
@@ -311,21 +337,29 @@ async fn raise(ctx: &Context<'_>, input: RaiseSafetyAlertInput) -> Result<Result
         resolved_at: Set(None),
     };
     let row = row.insert(&transaction).await?;
-    let payload = json!({ "alertId": id, "rideId": ride.id, "kind": row.kind, "raisedBy": raised_by });
-    let event = NewEvent { kind: "safety_alert.raised", aggregate: "ride", aggregate_id: ride.id, payload };
+    let payload =
+        json!({ "alertId": id, "rideId": ride.id, "kind": row.kind, "raisedBy": raised_by });
+    let event =
+        NewEvent { kind: "safety_alert.raised", aggregate: "ride", aggregate_id: ride.id, payload };
     fleet.outbox.record(&transaction, event).await?;
     fleet.outbox.commit(transaction).await?;
     Ok(Ok(row))
 }
 
-async fn resolve(ctx: &Context<'_>, input: ResolveSafetyAlertInput) -> Result<Result<safety_alert::Model, Problem>> {
+async fn resolve(
+    ctx: &Context<'_>,
+    input: ResolveSafetyAlertInput,
+) -> Result<Result<safety_alert::Model, Problem>> {
     Caller::of(ctx).require_scope("write:rides")?;
     let fleet = Fleet::of(ctx);
     if let Some(problem) = note_problem(input.note.as_ref()) {
         return Ok(Err(problem));
     }
-    let Ok(id) = input.alert_id.parse::<Uuid>() else { return Ok(Err(Problem::not_found("alert"))) };
-    let status = if input.false_alarm { SafetyAlertStatus::FalseAlarm } else { SafetyAlertStatus::Resolved };
+    let Ok(id) = input.alert_id.parse::<Uuid>() else {
+        return Ok(Err(Problem::not_found("alert")));
+    };
+    let status =
+        if input.false_alarm { SafetyAlertStatus::FalseAlarm } else { SafetyAlertStatus::Resolved };
     let transaction = fleet.parts.database.begin().await?;
     let resolved = safety_alert::Entity::update_many()
         .col_expr(safety_alert::Column::Status, Expr::value(status))
@@ -339,10 +373,18 @@ async fn resolve(ctx: &Context<'_>, input: ResolveSafetyAlertInput) -> Result<Re
         return Ok(Err(Problem::not_found("alert")));
     };
     if resolved.rows_affected == 0 {
-        return Ok(Err(Problem::conflict(ConflictCode::INVALID_TRANSITION, "the alert is resolved already")));
+        return Ok(Err(Problem::conflict(
+            ConflictCode::INVALID_TRANSITION,
+            "the alert is resolved already",
+        )));
     }
     let payload = json!({ "alertId": id, "rideId": row.ride_id, "status": status });
-    let event = NewEvent { kind: "safety_alert.resolved", aggregate: "ride", aggregate_id: row.ride_id, payload };
+    let event = NewEvent {
+        kind: "safety_alert.resolved",
+        aggregate: "ride",
+        aggregate_id: row.ride_id,
+        payload,
+    };
     fleet.outbox.record(&transaction, event).await?;
     fleet.outbox.commit(transaction).await?;
     Ok(Ok(row))

@@ -55,9 +55,7 @@ pub(crate) async fn run(fleet: Arc<Fleet>, mut stop: Stop) {
 
 /// Takes one due session one step further; says whether there was one.
 pub(crate) async fn run_once(fleet: &Fleet) -> Result<bool, DbErr> {
-    let Some(session) = claim(fleet).await? else { return Ok(false) };
-    let mut steps: Vec<Step> = serde_json::from_value(session.steps.clone())
-        .map_err(|error| DbErr::Custom(format!("session {}: {error}", session.id)))?;
+    let Some((session, mut steps)) = claim(fleet).await? else { return Ok(false) };
     match session.status {
         RegistrationStatus::Running => forward(fleet, session, &mut steps).await?,
         _ => backward(fleet, session, &mut steps).await?,
@@ -65,8 +63,8 @@ pub(crate) async fn run_once(fleet: &Fleet) -> Result<bool, DbErr> {
     Ok(true)
 }
 
-/// Leases the session that has waited longest.
-async fn claim(fleet: &Fleet) -> Result<Option<registration::Model>, DbErr> {
+/// Leases the session that has waited longest, and writes down which step is about to be tried.
+async fn claim(fleet: &Fleet) -> Result<Option<(registration::Model, Vec<Step>)>, DbErr> {
     let now = fleet.parts.clock.now();
     let free = Condition::any()
         .add(registration::Column::LeaseUntil.is_null())
@@ -82,16 +80,30 @@ async fn claim(fleet: &Fleet) -> Result<Option<registration::Model>, DbErr> {
         .one(&fleet.parts.database.read)
         .await?;
     let Some(session) = due else { return Ok(None) };
+    let mut steps: Vec<Step> = serde_json::from_value(session.steps.clone())
+        .map_err(|error| DbErr::Custom(format!("session {}: {error}", session.id)))?;
+    if session.status == RegistrationStatus::Running
+        && let Some(step) = steps.iter_mut().find(|step| step.status != StepStatus::Done)
+    {
+        step.attempts += 1;
+        step.status = StepStatus::Running;
+    }
+    let version = session.version + 1;
     let leased = registration::Entity::update_many()
         .col_expr(registration::Column::LeaseUntil, Expr::value(now + LEASE))
-        .col_expr(registration::Column::Version, Expr::value(session.version + 1))
+        .col_expr(registration::Column::Steps, Expr::value(json(&steps)?))
+        .col_expr(registration::Column::Version, Expr::value(version))
         .filter(registration::Column::Id.eq(session.id))
         .filter(registration::Column::Version.eq(session.version))
         .exec(&fleet.parts.database.write)
         .await?;
-    let version = session.version + 1;
-    // Somebody else was faster: look again.
-    Ok((leased.rows_affected == 1).then_some(registration::Model { version, ..session }))
+    // Somebody else may have been faster: look again.
+    let session = registration::Model { version, ..session };
+    Ok((leased.rows_affected == 1).then_some((session, steps)))
+}
+
+fn json(value: &impl serde::Serialize) -> Result<serde_json::Value, DbErr> {
+    serde_json::to_value(value).map_err(|error| DbErr::Custom(error.to_string()))
 }
 
 async fn forward(
@@ -99,11 +111,9 @@ async fn forward(
     session: registration::Model,
     steps: &mut [Step],
 ) -> Result<(), DbErr> {
-    let Some(step) = steps.iter_mut().find(|step| step.status != StepStatus::Done) else {
+    let Some(step) = steps.iter_mut().find(|step| step.status == StepStatus::Running) else {
         return save(fleet, session, steps, RegistrationStatus::Completed, None).await;
     };
-    step.attempts += 1;
-    step.status = StepStatus::Running;
     let name = step.name;
     let outcome = match name {
         StepName::ValidateUser => validate_user(fleet, &session).await,
@@ -131,13 +141,19 @@ async fn forward(
     }
 }
 
+/// Whether there may be something to undo: a grant that was refused in the end may have been made by an earlier try.
+fn may_have_been_done(step: &Step) -> bool {
+    let tried_before = step.status == StepStatus::Failed && step.attempts > 1;
+    step.status == StepStatus::Done || (step.name == StepName::GrantDriverRole && tried_before)
+}
+
 /// Undoes the last step that was done; what failed or never began needs no undoing.
 async fn backward(
     fleet: &Fleet,
     session: registration::Model,
     steps: &mut [Step],
 ) -> Result<(), DbErr> {
-    let Some(step) = steps.iter_mut().rev().find(|step| step.status == StepStatus::Done) else {
+    let Some(step) = steps.iter_mut().rev().find(|step| may_have_been_done(step)) else {
         let waiting = steps.iter_mut().filter(|step| step.status == StepStatus::Pending);
         waiting.for_each(|step| step.status = StepStatus::Skipped);
         return save(fleet, session, steps, RegistrationStatus::Compensated, None).await;
@@ -203,7 +219,7 @@ async fn write(
     failure: Option<String>,
     next_at: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), DbErr> {
-    let steps = serde_json::to_value(steps).map_err(|error| DbErr::Custom(error.to_string()))?;
+    let steps = json(&steps)?;
     registration::Entity::update_many()
         .col_expr(registration::Column::Status, Expr::value(status))
         .col_expr(registration::Column::Steps, Expr::value(steps))
@@ -237,7 +253,7 @@ async fn validate_user(fleet: &Fleet, session: &registration::Model) -> Outcome 
         Ok(Answer { user: Some(User { is_active: true }) }) => Outcome::Done,
         Ok(Answer { user: Some(_) }) => Outcome::Refused("the account is deactivated".to_owned()),
         Ok(Answer { user: None }) => Outcome::Refused("there is no such user".to_owned()),
-        Err(error) => unless_refused(error),
+        Err(error) => unless_refused(&error),
     }
 }
 
@@ -247,6 +263,16 @@ async fn create_driver(fleet: &Fleet, session: &registration::Model) -> Result<O
         .map_err(|error| DbErr::Custom(error.to_string()))?;
     let now = fleet.parts.clock.now();
     let transaction = fleet.parts.database.begin().await?;
+    // Holds the row until the commit: nobody takes over, and compensates, in between.
+    let ours = registration::Entity::update_many()
+        .col_expr(registration::Column::UpdatedAt, Expr::value(now))
+        .filter(registration::Column::Id.eq(session.id))
+        .filter(registration::Column::Version.eq(session.version))
+        .exec(&transaction)
+        .await?;
+    if ours.rows_affected == 0 {
+        return Ok(Outcome::Later("another worker has taken over".to_owned()));
+    }
     let known = driver::Entity::find()
         .filter(driver::Column::UserId.eq(session.user_id))
         .one(&transaction)
@@ -256,17 +282,14 @@ async fn create_driver(fleet: &Fleet, session: &registration::Model) -> Result<O
         Some(_) => return Ok(Outcome::Refused("the user is a driver already".to_owned())),
         None => {}
     }
-    let json = |value: serde_json::Result<serde_json::Value>| {
-        value.map_err(|error| DbErr::Custom(error.to_string()))
-    };
     let row = driver::ActiveModel {
         id: Set(session.driver_id),
         user_id: Set(session.user_id),
         license_number: Set(input.personal_info.license_number.clone()),
         license_expires_on: Set(input.personal_info.license_expires_on.clone()),
-        personal_info: Set(json(serde_json::to_value(&input.personal_info))?),
+        personal_info: Set(json(&input.personal_info)?),
         vehicle_type: Set(input.vehicle_type),
-        service_types: Set(json(serde_json::to_value(&input.service_types))?),
+        service_types: Set(json(&input.service_types)?),
         status: Set(DriverStatus::Pending),
         rating_sum: Set(0),
         rating_count: Set(0),
@@ -338,11 +361,11 @@ async fn change_role(fleet: &Fleet, session: &registration::Model, change: RoleC
             refusal.map_or(Outcome::Done, |problem| Outcome::Refused(problem.message))
         }
         Ok(Answer { change: None }) => Outcome::Later("auth gave no answer".to_owned()),
-        Err(error) => unless_refused(error),
+        Err(error) => unless_refused(&error),
     }
 }
 
-fn unless_refused(error: PeerError) -> Outcome {
+fn unless_refused(error: &PeerError) -> Outcome {
     match error {
         PeerError::Unavailable { .. } => Outcome::Later(error.to_string()),
         PeerError::Refused { .. } => Outcome::Refused(error.to_string()),

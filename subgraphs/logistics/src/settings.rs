@@ -17,6 +17,10 @@ pub struct Settings {
     /// The secret that quotes are signed with, of 32 characters or more; the same for all replicas.
     #[arg(long, env = "QUOTE_SECRET", hide_env_values = true)]
     quote_secret: SecretString,
+
+    /// The page that shows a shared ride; the link's token is appended to it. Without one, clients get the token alone.
+    #[arg(long, env = "SHARE_PAGE_URL")]
+    share_page_url: Option<String>,
 }
 
 /// How logistics behaves.
@@ -24,6 +28,15 @@ pub struct Settings {
 pub struct Config {
     /// What signs and verifies quotes.
     pub quotes: QuoteKey,
+    /// The page that shows a shared ride, to which the token is appended.
+    pub share_page: Option<String>,
+}
+
+impl Config {
+    /// The defaults, with this key.
+    pub fn new(quotes: QuoteKey) -> Self {
+        Self { quotes, share_page: None }
+    }
 }
 
 impl Settings {
@@ -34,7 +47,10 @@ impl Settings {
             let reason = "it needs 32 characters or more".to_owned();
             return Err(StartError::Setting { setting: "QUOTE_SECRET", reason });
         }
-        Ok(Config { quotes: QuoteKey::new(secret.as_bytes()) })
+        Ok(Config {
+            share_page: self.share_page_url.clone(),
+            ..Config::new(QuoteKey::new(secret.as_bytes()))
+        })
     }
 }
 

@@ -100,7 +100,8 @@ async fn first_name(ctx: &Context<'_>, driver_id: Uuid) -> Result<Option<String>
     }
     let Some(driver) = Batch::<DriverById>::of(ctx).one(driver_id).await? else { return Ok(None) };
     let document = "query ($id: ID!) { user(id: $id) { firstName } }";
-    let answer = Fleet::of(ctx).auth.call::<Answer>(document, json!({ "id": driver.user_id })).await;
+    let answer =
+        Fleet::of(ctx).auth.call::<Answer>(document, json!({ "id": driver.user_id })).await;
     let answer = answer.map_err(|error| {
         tracing::warn!(%error, "the name of a shared ride's driver is not known");
         upstream_unavailable("auth")
@@ -150,24 +151,33 @@ pub(crate) struct ShareMutation;
 impl ShareMutation {
     /// A link that lets anyone follow this ride until it ends.
     #[graphql(directive = authenticated::apply())]
-    async fn share_ride(&self, ctx: &Context<'_>, input: ShareRideInput) -> Option<Result<ShareRidePayload>> {
+    async fn share_ride(
+        &self,
+        ctx: &Context<'_>,
+        input: ShareRideInput,
+    ) -> Option<Result<ShareRidePayload>> {
         Some(share(ctx, &input.ride_id).await)
     }
 }
 
 async fn share(ctx: &Context<'_>, ride_id: &ID) -> Result<ShareRidePayload> {
-    let rider_id = Caller::of(ctx).require_user()?;
+    let user_id = Caller::of(ctx).require_user()?;
     let fleet = Fleet::of(ctx);
-    let refused = |problem| ShareRidePayload { problems: vec![problem], ..ShareRidePayload::default() };
+    let refused =
+        |problem| ShareRidePayload { problems: vec![problem], ..ShareRidePayload::default() };
     // The driver's place and plate are shown: it is for the rider alone to show them.
-    let Some(ride) = fleet.ride(ride_id).await?.filter(|ride| ride.rider_id == rider_id) else {
+    let Some(ride) = fleet.ride(ride_id).await?.filter(|ride| ride.rider_id == user_id) else {
         return Ok(refused(Problem::not_found("ride")));
     };
     if is_final(ride.status) {
-        return Ok(refused(Problem::conflict(ConflictCode::INVALID_TRANSITION, "the ride is over")));
+        return Ok(refused(Problem::conflict(
+            ConflictCode::INVALID_TRANSITION,
+            "the ride is over",
+        )));
     }
     let expires_at = ride.scheduled_for.unwrap_or_default().max(fleet.parts.clock.now()) + LIFE;
-    let token = fleet.quotes.seal(TYPE, &Share { ride_id: ride.id, exp: expires_at.timestamp() })?;
+    let token =
+        fleet.quotes.seal(TYPE, &Share { ride_id: ride.id, exp: expires_at.timestamp() })?;
     Ok(ShareRidePayload {
         url: fleet.share_page.as_ref().map(|page| format!("{page}{token}")),
         token: Some(token),

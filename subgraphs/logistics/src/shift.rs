@@ -22,7 +22,11 @@ pub(crate) struct DriverEarnings {
 }
 
 /// The driver goes online, in the transaction; without effect where they are.
-pub(crate) async fn begin(fleet: &Fleet, transaction: &DatabaseTransaction, driver_id: Uuid) -> Result<(), DbErr> {
+pub(crate) async fn begin(
+    fleet: &Fleet,
+    transaction: &DatabaseTransaction,
+    driver_id: Uuid,
+) -> Result<(), DbErr> {
     let open = shift::Entity::find()
         .filter(shift::Column::DriverId.eq(driver_id))
         .filter(shift::Column::EndedAt.is_null())
@@ -41,7 +45,11 @@ pub(crate) async fn begin(fleet: &Fleet, transaction: &DatabaseTransaction, driv
 }
 
 /// The driver goes offline, in the transaction; without effect where they are.
-pub(crate) async fn end(fleet: &Fleet, transaction: &DatabaseTransaction, driver_id: Uuid) -> Result<(), DbErr> {
+pub(crate) async fn end(
+    fleet: &Fleet,
+    transaction: &DatabaseTransaction,
+    driver_id: Uuid,
+) -> Result<(), DbErr> {
     shift::Entity::update_many()
         .col_expr(shift::Column::EndedAt, Expr::value(fleet.parts.clock.now()))
         .filter(shift::Column::DriverId.eq(driver_id))
@@ -85,7 +93,11 @@ pub(crate) async fn earnings(
     let (currency, gross, rides) = match by_currency.as_slice() {
         [] => (newest.currency.as_str(), 0, 0),
         [(currency, gross, rides)] => (currency.as_str(), *gross, *rides),
-        _ => return Err(bad_user_input("earnings of several currencies cannot be added: ask for a shorter time")),
+        _ => {
+            return Err(bad_user_input(
+                "earnings of several currencies cannot be added: ask for a shorter time",
+            ));
+        }
     };
     Ok(Some(DriverEarnings {
         gross: Money::of(gross, currency)?,
@@ -94,9 +106,15 @@ pub(crate) async fn earnings(
     }))
 }
 
-async fn online_seconds(fleet: &Fleet, driver_id: Uuid, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<i32> {
+async fn online_seconds(
+    fleet: &Fleet,
+    driver_id: Uuid,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<i32> {
     let now = fleet.parts.clock.now();
-    let still_on = Condition::any().add(shift::Column::EndedAt.is_null()).add(shift::Column::EndedAt.gt(from));
+    let still_on =
+        Condition::any().add(shift::Column::EndedAt.is_null()).add(shift::Column::EndedAt.gt(from));
     let shifts = shift::Entity::find()
         .filter(shift::Column::DriverId.eq(driver_id))
         .filter(shift::Column::BeganAt.lt(to))
@@ -104,8 +122,9 @@ async fn online_seconds(fleet: &Fleet, driver_id: Uuid, from: DateTime<Utc>, to:
         .all(&fleet.parts.database.read)
         .await?;
     let within = |shift: shift::Model| {
-        let (began, ended) = (shift.began_at.max(from), shift.ended_at.unwrap_or(now).min(to));
-        (ended - began).num_seconds().max(0)
+        let (began, ended) =
+            (Ord::max(shift.began_at, from), Ord::min(shift.ended_at.unwrap_or(now), to));
+        Ord::max((ended - began).num_seconds(), 0)
     };
     Ok(i32::try_from(shifts.into_iter().map(within).sum::<i64>())?)
 }

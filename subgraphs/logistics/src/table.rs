@@ -6,4 +6,6 @@ pub(crate) mod registration;
 pub(crate) mod ride;
 pub(crate) mod ride_event;
 pub(crate) mod rider;
+pub(crate) mod safety_alert;
+pub(crate) mod shift;
 pub(crate) mod vehicle;

@@ -7,6 +7,7 @@ use crate::kind::{RideActor, RideStatus};
 pub(crate) enum Step {
     Request,
     Accept,
+    Reassign,
     Arrive,
     Start,
     Complete,
@@ -23,6 +24,9 @@ pub(crate) fn transition(from: RideStatus, step: Step, actor: RideActor) -> Opti
         (Status::Requested, Step::Accept, Actor::Driver | Actor::Operator) => {
             Some(Status::Accepted)
         }
+        (Status::Accepted | Status::DriverArrived, Step::Reassign, Actor::Operator) => {
+            Some(Status::Accepted)
+        }
         (Status::Accepted, Step::Arrive, Actor::Driver) => Some(Status::DriverArrived),
         (Status::DriverArrived, Step::Start, Actor::Driver) => Some(Status::InProgress),
         (Status::InProgress, Step::Complete, Actor::Driver) => Some(Status::Completed),
@@ -37,7 +41,9 @@ pub(crate) fn transition(from: RideStatus, step: Step, actor: RideActor) -> Opti
             Actor::Rider | Actor::Driver | Actor::Operator | Actor::System,
         )
         | (Status::InProgress, Step::Cancel, Actor::Operator) => Some(Status::Cancelled),
-        (Status::Requested, Step::Expire, Actor::System) => Some(Status::Expired),
+        (Status::Scheduled | Status::Requested, Step::Expire, Actor::System) => {
+            Some(Status::Expired)
+        }
         _ => None,
     }
 }
@@ -54,9 +60,10 @@ mod tests {
 
     use super::*;
 
-    const STEPS: [Step; 7] = [
+    const STEPS: [Step; 8] = [
         Step::Request,
         Step::Accept,
+        Step::Reassign,
         Step::Arrive,
         Step::Start,
         Step::Complete,
@@ -66,7 +73,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_sequence_of_steps_leaves_a_final_state_or_goes_back(steps in prop::collection::vec((0..7usize, 0..4usize), 0..40)) {
+        fn only_a_reassignment_goes_back_and_nothing_leaves_a_final_state(steps in prop::collection::vec((0..8usize, 0..4usize), 0..40)) {
             let actors: Vec<RideActor> = RideActor::iter().collect();
             let order: Vec<RideStatus> = RideStatus::iter().collect();
             let place = |status: RideStatus| order.iter().position(|s| *s == status);
@@ -77,7 +84,8 @@ mod tests {
                     prop_assert_eq!(next, None);
                 }
                 if let Some(next) = next {
-                    prop_assert!(place(next) > place(status));
+                    prop_assert!(place(next) > place(status) || STEPS[step] == Step::Reassign);
+                    prop_assert!(is_final(status) <= is_final(next));
                     status = next;
                 }
             }

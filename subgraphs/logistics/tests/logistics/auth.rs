@@ -89,7 +89,7 @@ impl Auth {
             Json(json!({ "data": { "change": { "problems": [] } } })).into_response()
         } else {
             let known = state.mood != Mood::UserUnknown;
-            let user = known.then(|| json!({ "isActive": true }));
+            let user = known.then(|| json!({ "isActive": true, "firstName": "Robin" }));
             Json(json!({ "data": { "user": user } })).into_response()
         }
     }

@@ -60,7 +60,10 @@ impl World {
         let (parts, peers) = parts(database);
         let (auth, keys) = (Auth::default(), signing_keys());
         peers.auth.bind(auth.app(&keys));
-        let config = Config { quotes: QuoteKey::new(b"a secret that only these tests know") };
+        let config = Config {
+            share_page: Some("https://ride.example/follow/".to_owned()),
+            ..Config::new(QuoteKey::new(b"a secret that only these tests know"))
+        };
         let logistics = logistics::build(config, parts.clone()).await.unwrap();
         let client = Client::new("logistics", logistics.app(), &parts);
         Self {

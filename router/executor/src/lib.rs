@@ -11,6 +11,47 @@
 //!    verbatim.
 //!
 //! It reaches subgraphs through [`SubgraphClient`] alone, and names no runtime and no HTTP.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use apollo_compiler::ExecutableDocument;
+//! use executor::{Executable, Options, SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse};
+//! use futures::future::{BoxFuture, FutureExt};
+//! use supergraph::Supergraph;
+//!
+//! /// A subgraph in a constant.
+//! struct Clock;
+//!
+//! impl SubgraphClient for Clock {
+//!     type Context = ();
+//!
+//!     fn fetch<'a>(
+//!         &'a self,
+//!         request: SubgraphRequest,
+//!         _: &'a (),
+//!     ) -> BoxFuture<'a, Result<SubgraphResponse, SubgraphError>> {
+//!         assert_eq!(&request.body[..], br#"{"query":"query{time}"}"#);
+//!         let body = r#"{"data":{"time":12.50}}"#.into();
+//!         async { Ok(SubgraphResponse { status: 200, body }) }.boxed()
+//!     }
+//! }
+//!
+//! let supergraph = Supergraph::parse(
+//!     r#"
+//!     schema @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) { query: Query }
+//!     enum join__Graph { CLOCK @join__graph(name: "clock", url: "") }
+//!     type Query @join__type(graph: CLOCK) { time: Float }
+//!     "#,
+//! )?;
+//! let document = ExecutableDocument::parse_and_validate(supergraph.api_schema(), "{ time }", "").unwrap();
+//! let operation = document.operations.get(None).unwrap();
+//! let query_plan = planner::plan(&supergraph, &document, operation)?;
+//! let executable = Executable::lower(&supergraph, Arc::new(document), None, &query_plan)?;
+//! let response = executable.execute("", &Clock, &(), &Options::default()).now_or_never().unwrap()?;
+//! assert_eq!(response.body, r#"{"data":{"time":12.50}}"#);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod client;
 mod error;

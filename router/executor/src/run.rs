@@ -139,9 +139,10 @@ impl<'p> Run<'p> {
     /// Represents what the batches ask for, in chunks for as many requests.
     fn represent(&mut self, index: FetchIndex, batches: &[Batch]) -> Vec<Sent> {
         // What a failed fetch should have brought is not null but unknown.
-        let absent = match self.progress[index.index()].failed {
-            true => AbsentInput::Unknown,
-            false => AbsentInput::Null,
+        let absent = if self.progress[index.index()].failed {
+            AbsentInput::Unknown
+        } else {
+            AbsentInput::Null
         };
         let represented: Vec<Representations> = batches
             .iter()

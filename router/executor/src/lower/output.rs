@@ -207,13 +207,11 @@ impl<'a> Lowering<'a> {
         condition: &Name,
         (runtime_type, static_type): (RuntimeType<'_>, &Name),
     ) -> bool {
-        let applies_to = self.possible_types(condition);
+        let schema = self.supergraph.api_schema();
+        let covers = |name: &Name| condition == name || schema.is_subtype(condition, name);
         match runtime_type {
-            Some(name) => applies_to.contains(name),
-            None => {
-                condition == static_type
-                    || self.possible_types(static_type).iter().all(|name| applies_to.contains(name))
-            }
+            Some(name) => covers(name),
+            None => covers(static_type) || self.possible_types(static_type).iter().all(covers),
         }
     }
 

@@ -39,9 +39,8 @@ impl<'d> Object<'d> {
         subgraph: &'d FakeSubgraph,
         representation: &apollo_compiler::response::JsonValue,
     ) -> Option<Self> {
-        let mut says = match serde_json::to_value(representation) {
-            Ok(Value::Object(says)) => says,
-            _ => panic!("a representation is an object"),
+        let Ok(Value::Object(mut says)) = serde_json::to_value(representation) else {
+            panic!("a representation is an object");
         };
         let represented_type = says["__typename"].as_str().expect("it has a `__typename`");
         let entity = entity(subgraph, represented_type, &says)?.clone();

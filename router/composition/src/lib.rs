@@ -43,6 +43,26 @@ pub struct Composition {
 }
 
 /// Composes the subgraphs, or says everything that stands in the way.
+///
+/// ```
+/// use composition::{SubgraphSource, compose};
+///
+/// let subgraph = |name: &str, sdl: &str| SubgraphSource {
+///     name: name.to_owned(),
+///     url: format!("http://{name}.test/graphql"),
+///     sdl: sdl.to_owned(),
+/// };
+/// let catalog = subgraph("catalog", "type Query { price: Int }");
+/// let orders = subgraph("orders", "type Query { orders: Int }");
+/// let billing = subgraph("billing", "type Query { price: Float }");
+///
+/// let composition = compose(&[catalog.clone(), orders])?;
+/// assert!(composition.supergraph_sdl.contains("price: Int @join__field(graph: CATALOG)"));
+///
+/// let errors = compose(&[catalog, billing]).unwrap_err();
+/// assert_eq!(errors.0[0].code, "FIELD_TYPE_MISMATCH");
+/// # Ok::<(), composition::CompositionErrors>(())
+/// ```
 pub fn compose(sources: &[SubgraphSource]) -> Result<Composition, CompositionErrors> {
     let subgraphs = parse(sources)?;
     fail_if_any(validation::validate(&subgraphs))?;

@@ -32,7 +32,13 @@ pub(crate) fn check(supergraph_sdl: &str) -> Vec<CompositionError> {
 
 /// What no earlier step found: types that merge to something that GraphQL does not allow.
 fn invalid(error: &SupergraphError) -> CompositionError {
-    let message = format!("the subgraphs merge to a schema that is not valid: {error}");
+    let reason = match error {
+        SupergraphError::InvalidGraphql(reason) | SupergraphError::InvalidApiSchema(reason) => {
+            reason.clone()
+        }
+        other => other.to_string(),
+    };
+    let message = format!("the subgraphs merge to a schema that is not valid GraphQL: {reason}");
     CompositionError { code: "INVALID_GRAPHQL", message, locations: Vec::new() }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use apollo_compiler::Name;
-use supergraph::{FieldSet, FieldSetSelection, Key, SubgraphId, Supergraph, TypeKind};
+use supergraph::{
+    CompositeType, FieldSet, FieldSetSelection, Key, SubgraphId, Supergraph, TypeKind,
+};
 
 /// A place to stand with an object in hand.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +39,8 @@ pub(super) struct Entry<'a> {
 /// Answers what can be reached, and remembers its answers.
 pub(super) struct Reach<'a> {
     supergraph: &'a Supergraph,
+    /// The interfaces of each object type.
+    interfaces: HashMap<&'a Name, Vec<&'a CompositeType>>,
     known: HashMap<(Name, Position), BTreeSet<Position>>,
     /// Closures being computed, with what they found so far: a key may need an object whose key needs this one.
     open: HashMap<(Name, Position), BTreeSet<Position>>,
@@ -48,13 +52,51 @@ pub(super) struct Reach<'a> {
 
 impl<'a> Reach<'a> {
     pub(super) fn new(supergraph: &'a Supergraph) -> Self {
+        let mut interfaces: HashMap<&Name, Vec<&CompositeType>> = HashMap::new();
+        for interface in supergraph.types().values().filter(|ty| ty.kind == TypeKind::Interface) {
+            for object in interface.runtime_types.iter() {
+                interfaces.entry(object).or_default().push(interface);
+            }
+        }
         Self {
             supergraph,
+            interfaces,
             known: HashMap::new(),
             open: HashMap::new(),
             required: HashSet::new(),
             cut: false,
         }
+    }
+
+    /// The keys by which subgraphs answer for an object type, its own and those of its interfaces.
+    pub(super) fn entries(&self, object: &Name) -> Vec<Entry<'a>> {
+        let Some(own) = self.supergraph.composite_type(object) else { return Vec::new() };
+        let interfaces = self.interfaces.get(object).into_iter().flatten().copied();
+        std::iter::once(own).chain(interfaces).flat_map(|ty| self.entries_by(ty, own)).collect()
+    }
+
+    /// The keys that subgraphs have on one of these types.
+    fn entries_by(
+        &self,
+        ty: &'a CompositeType,
+        own: &'a CompositeType,
+    ) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+        self.supergraph.subgraph_ids().flat_map(move |subgraph| {
+            let presence = ty.presences[subgraph.index()].as_ref();
+            let presence = presence.filter(|presence| {
+                presence.is_interface_object || presence.runtime_types.contains(&own.name)
+            });
+            presence.into_iter().flat_map(move |presence| {
+                let answer = if presence.is_interface_object { &ty.name } else { &own.name };
+                let resolvable = presence.keys.iter().filter(|key| key.resolvable);
+                resolvable.map(move |Key { field_set, .. }| Entry {
+                    subgraph,
+                    type_name: &ty.name,
+                    key: field_set,
+                    answer,
+                })
+            })
+        })
     }
 
     /// All positions that an object can be brought to from any of these; a root type stands in all its subgraphs.
@@ -92,7 +134,7 @@ impl<'a> Reach<'a> {
             self.cut = true;
             return so_far.clone();
         }
-        let entries = entries(self.supergraph, object);
+        let entries = self.entries(object);
         let mut reached = BTreeSet::from([position.clone()]);
         loop {
             self.open.insert(question.clone(), reached.clone());
@@ -289,31 +331,4 @@ impl<'a> Reach<'a> {
 /// knows its interface.
 pub(super) fn may_name(reached: &BTreeSet<Position>, object: &Name, type_name: &Name) -> bool {
     reached.iter().any(|position| position.ty == *object || position.ty == *type_name)
-}
-
-/// The keys by which subgraphs answer for an object type, its own and those of its interfaces.
-pub(super) fn entries<'a>(supergraph: &'a Supergraph, object: &Name) -> Vec<Entry<'a>> {
-    let mut entries = Vec::new();
-    let Some(own) = supergraph.composite_type(object) else { return entries };
-    let interfaces = supergraph
-        .types()
-        .values()
-        .filter(|ty| ty.kind == TypeKind::Interface && ty.runtime_types.contains(object));
-    for ty in std::iter::once(own).chain(interfaces) {
-        for subgraph in supergraph.subgraph_ids() {
-            let Some(presence) = &ty.presences[subgraph.index()] else { continue };
-            let answer = if presence.is_interface_object { &ty.name } else { &own.name };
-            if !presence.is_interface_object && !presence.runtime_types.contains(object) {
-                continue;
-            }
-            let resolvable = presence.keys.iter().filter(|key| key.resolvable);
-            entries.extend(resolvable.map(|Key { field_set, .. }| Entry {
-                subgraph,
-                type_name: &ty.name,
-                key: field_set,
-                answer,
-            }));
-        }
-    }
-    entries
 }

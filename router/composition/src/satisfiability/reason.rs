@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use apollo_compiler::Name;
 use supergraph::{SubgraphId, Supergraph};
 
-use super::reach::{Position, Reach, entries, may_name};
+use super::reach::{Position, Reach, may_name};
 
 /// For each subgraph that knows the field or stands on the way, why it does not help.
 pub(super) fn reasons(
@@ -67,10 +67,8 @@ fn why_not_there(
             .field_presence(ty, field, subgraph)
             .is_some_and(supergraph::FieldPresence::resolvable)
     })?;
-    let keys: Vec<_> = entries(supergraph, object)
-        .into_iter()
-        .filter(|entry| entry.subgraph == subgraph)
-        .collect();
+    let keys: Vec<_> =
+        reach.entries(object).into_iter().filter(|entry| entry.subgraph == subgraph).collect();
     if keys.is_empty() {
         return Some(format!("has it, but no resolvable `@key` of `{owner}` leads there"));
     }

@@ -287,8 +287,9 @@ fn check_defaults(subgraph: &str, schema: &Schema, link: &Link) -> Vec<Compositi
         errors.push(CompositionError {
             code: "INVALID_GRAPHQL",
             message: format!(
-                "subgraph `{subgraph}` is not valid GraphQL: the default `{default}` of `{coordinate}` is not a value of \
+                "subgraph `{subgraph}` is not valid GraphQL: the default `{}` of `{coordinate}` is not a value of \
                  `{}`",
+                default.serialize().no_indent(),
                 value.ty
             ),
             locations: vec![super::location(subgraph, schema, value.name.location())],

@@ -124,7 +124,7 @@ impl Executable {
         for (key, json) in introspection.answer(variables) {
             let entries = &self.program.shapes[ShapeId(0).index()].entries;
             let Some(slot) = entries.iter().position(|entry| entry.name == key) else { continue };
-            let slot = SlotId(u16::try_from(slot).expect("slots are numbered by u16"));
+            let slot = SlotId(u32::try_from(slot).expect("slots are numbered by u32"));
             let end = u32::try_from(json.len()).expect("a schema has less than 4 GiB");
             let value = if &json[..] == b"null" {
                 Slot::Null

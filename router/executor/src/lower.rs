@@ -18,7 +18,9 @@ use planner::{Condition, QueryPlan};
 use supergraph::Supergraph;
 
 use crate::lower::shape::ROOT;
-use crate::program::{Guard, GuardId, GuardLiteral, Program, TypeNames, TypeSet};
+use crate::program::{
+    Guard, GuardId, GuardLiteral, OutputId, Program, Shape, ShapeId, SlotId, TypeNames, TypeSet,
+};
 
 pub(crate) use input::variable_types;
 
@@ -29,7 +31,9 @@ struct Lowering<'a> {
     operation: &'a Operation,
     program: Program,
     /// Outputs that exist already, by what they are made of.
-    outputs: HashMap<output::OutputKey, crate::program::OutputId>,
+    outputs: HashMap<output::OutputKey, OutputId>,
+    /// The slots of the entries that exist already.
+    slots: HashMap<(ShapeId, Name), SlotId>,
 }
 
 /// Lowers all but the variables.
@@ -44,16 +48,22 @@ pub(crate) fn lower(
     let program = Program {
         types,
         guards: vec![Guard { any: vec![Vec::new()], unless: Vec::new() }],
-        shapes: vec![crate::program::Shape::default()],
+        shapes: vec![Shape::default()],
         readers: Vec::new(),
         fetches: Vec::new(),
         outputs: Vec::new(),
         field_lists: Vec::new(),
-        root_output: crate::program::OutputId(0),
+        root_output: OutputId(0),
         root_type,
     };
-    let mut lowering =
-        Lowering { supergraph, document, operation, program, outputs: HashMap::new() };
+    let mut lowering = Lowering {
+        supergraph,
+        document,
+        operation,
+        program,
+        outputs: HashMap::new(),
+        slots: HashMap::new(),
+    };
     lowering.program.root_output = lowering.root_output(ROOT);
     lowering.fetches(query_plan);
     lowering.program

@@ -48,7 +48,7 @@ index! {
     /// Into [`Program::shapes`].
     ShapeId(u32);
     /// Of an entry of a shape.
-    SlotId(u16);
+    SlotId(u32);
     /// Into [`Program::readers`].
     ReaderId(u32);
     /// Into [`Program::fetches`].

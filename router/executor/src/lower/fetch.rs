@@ -70,11 +70,11 @@ impl Lowering<'_> {
 
     /// Reads `{"_e0":[…],"_e1":[…]}`: a slot for each batch.
     fn entities_reader(&mut self, batches: &[Batch]) -> ReaderId {
-        let shape = self.program.new_shape();
+        let shape = self.new_shape();
         let keys = batches
             .iter()
             .map(|batch| {
-                let slot = self.program.slot(shape, &batch.key);
+                let slot = self.slot(shape, &batch.key);
                 let kind = ReaderKind::Object(batch.reader);
                 let targets = vec![ReaderTarget { slot, types: None, kind }];
                 ReaderKey { quoted: crate::json::quoted(&batch.key), targets }
@@ -90,8 +90,8 @@ impl Lowering<'_> {
             .iter()
             .map(|element| match element {
                 PathElement::Key(key) => {
-                    let slot = self.program.slot(shape, key);
-                    shape = self.program.below(shape, slot);
+                    let slot = self.slot(shape, key);
+                    shape = self.below(shape, slot);
                     Step::Slot(slot)
                 }
                 PathElement::Items => Step::Items,
@@ -119,14 +119,14 @@ impl Lowering<'_> {
             .iter()
             .map(|selection| match selection {
                 RepresentationSelection::Field { name, input, .. } if name == "__typename" => {
-                    TemplateField::TypeName(self.program.slot(shape, input))
+                    TemplateField::TypeName(self.slot(shape, input))
                 }
                 RepresentationSelection::Field { name, input, key: required, fields } => {
-                    let slot = self.program.slot(shape, input);
+                    let slot = self.slot(shape, input);
                     let fields = if fields.is_empty() {
                         Vec::new()
                     } else {
-                        let below = self.program.below(shape, slot);
+                        let below = self.below(shape, slot);
                         self.template_fields(fields, below)
                     };
                     TemplateField::Value { key: key(name), slot, required: *required, fields }

@@ -9,6 +9,8 @@ use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::executable::{DirectiveList, Field, Selection, SelectionSet};
 use apollo_compiler::schema::ExtendedType;
 
+use foldhash::{HashMap, HashMapExt};
+
 use crate::json::quoted;
 use crate::lower::Lowering;
 use crate::program::{
@@ -29,8 +31,15 @@ struct Occurrence<'d> {
     guard: Vec<GuardLiteral>,
 }
 
-/// The runtime type for which fields are collected; `None` for objects that do not say theirs.
-type RuntimeType<'n> = Option<&'n Name>;
+/// The objects for which fields are collected.
+#[derive(Clone, Copy)]
+struct Objects<'n> {
+    /// The type of the field in which they stand.
+    static_type: &'n Name,
+    /// Theirs; `None` for objects that do not say it.
+    runtime_type: Option<&'n Name>,
+    shape: ShapeId,
+}
 
 impl<'a> Lowering<'a> {
     pub(super) fn root_output(&mut self, shape: ShapeId) -> OutputId {
@@ -66,11 +75,13 @@ impl<'a> Lowering<'a> {
             by_type[id.index()] = Some(list);
         };
         for name in &possible {
-            let list = self.field_list(sets, Some(name), type_name, shape);
+            let objects = Objects { static_type: type_name, runtime_type: Some(name), shape };
+            let list = self.field_list(sets, objects);
             set(self.program.types.intern(name), list);
         }
         if !is_object {
-            let list = self.field_list(sets, None, type_name, shape);
+            let objects = Objects { static_type: type_name, runtime_type: None, shape };
+            let list = self.field_list(sets, objects);
             set(TypeId::UNKNOWN, list);
         }
         let static_type =
@@ -99,38 +110,22 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn field_list(
-        &mut self,
-        sets: &GuardedSets<'a>,
-        runtime_type: RuntimeType<'_>,
-        static_type: &Name,
-        shape: ShapeId,
-    ) -> FieldListId {
+    fn field_list(&mut self, sets: &GuardedSets<'a>, objects: Objects<'_>) -> FieldListId {
         let mut occurrences = Vec::new();
         let mut visited = Vec::new();
         for (set, guard) in sets {
-            self.collect(
-                &set.selections,
-                guard,
-                (runtime_type, static_type),
-                &mut visited,
-                &mut occurrences,
-            );
+            self.collect(&set.selections, guard, objects, &mut visited, &mut occurrences);
+        }
+        let mut by_key: HashMap<&Name, Vec<&Occurrence<'a>>> = HashMap::new();
+        for occurrence in &occurrences {
+            by_key.entry(occurrence.field.response_key()).or_default().push(occurrence);
         }
         let mut fields = Vec::new();
-        for (index, occurrence) in occurrences.iter().enumerate() {
-            let key = occurrence.field.response_key();
-            let earlier: Vec<Vec<GuardLiteral>> = occurrences[..index]
-                .iter()
-                .filter(|other| other.field.response_key() == key)
-                .map(|other| other.guard.clone())
-                .collect();
-            if earlier.iter().any(Vec::is_empty) {
-                continue;
-            }
-            let guard = self.output_guard(&occurrence.guard, earlier);
-            let field =
-                self.output_field(occurrence.field, &occurrences, runtime_type, shape, guard);
+        for occurrence in &occurrences {
+            let equals = &by_key[occurrence.field.response_key()];
+            let Some(unless) = guards_before(occurrence, equals) else { continue };
+            let guard = self.output_guard(&occurrence.guard, unless);
+            let field = self.output_field(equals, objects, guard);
             fields.push(field);
         }
         let lists = &mut self.program.field_lists;
@@ -152,80 +147,65 @@ impl<'a> Lowering<'a> {
         &self,
         selections: &'a [Selection],
         guard: &[GuardLiteral],
-        types: (RuntimeType<'_>, &Name),
+        objects: Objects<'_>,
         visited: &mut Vec<(&'a Name, Vec<GuardLiteral>)>,
         occurrences: &mut Vec<Occurrence<'a>>,
     ) {
         for selection in selections {
             let Some(guard) = guarded(guard, selection.directives()) else { continue };
-            match selection {
-                Selection::Field(field) => occurrences.push(Occurrence { field, guard }),
+            let (condition, below) = match selection {
+                Selection::Field(field) => {
+                    occurrences.push(Occurrence { field, guard });
+                    continue;
+                }
                 Selection::InlineFragment(fragment) => {
-                    if fragment
-                        .type_condition
-                        .as_ref()
-                        .is_none_or(|condition| self.applies(condition, types))
-                    {
-                        self.collect(
-                            &fragment.selection_set.selections,
-                            &guard,
-                            types,
-                            visited,
-                            occurrences,
-                        );
-                    }
+                    (fragment.type_condition.as_ref(), &fragment.selection_set)
                 }
                 Selection::FragmentSpread(spread) => {
-                    let seen = |(name, at): &(&Name, Vec<GuardLiteral>)| {
-                        **name == spread.fragment_name
-                            && at.iter().all(|literal| guard.contains(literal))
+                    let name = &spread.fragment_name;
+                    let seen = |(known, at): &(&Name, Vec<GuardLiteral>)| {
+                        *known == name && at.iter().all(|literal| guard.contains(literal))
                     };
                     if visited.iter().any(seen) {
                         continue;
                     }
-                    visited.push((&spread.fragment_name, guard.clone()));
-                    if let Some(fragment) = self.document.fragments.get(&spread.fragment_name)
-                        && self.applies(fragment.type_condition(), types)
-                    {
-                        self.collect(
-                            &fragment.selection_set.selections,
-                            &guard,
-                            types,
-                            visited,
-                            occurrences,
-                        );
-                    }
+                    visited.push((name, guard.clone()));
+                    let Some(fragment) = self.document.fragments.get(name) else { continue };
+                    (Some(fragment.type_condition()), &fragment.selection_set)
                 }
+            };
+            if condition.is_none_or(|condition| self.applies(condition, objects)) {
+                self.collect(&below.selections, &guard, objects, visited, occurrences);
             }
         }
     }
 
     /// Whether a fragment on `condition` applies to objects of the runtime type; where that is unknown, whether it
     /// applies to all that there can be.
-    fn applies(
-        &self,
-        condition: &Name,
-        (runtime_type, static_type): (RuntimeType<'_>, &Name),
-    ) -> bool {
+    fn applies(&self, condition: &Name, objects: Objects<'_>) -> bool {
         let schema = self.supergraph.api_schema();
         let covers = |name: &Name| condition == name || schema.is_subtype(condition, name);
-        match runtime_type {
+        match objects.runtime_type {
             Some(name) => covers(name),
-            None => covers(static_type) || self.possible_types(static_type).iter().all(covers),
+            None => {
+                covers(objects.static_type)
+                    || self.possible_types(objects.static_type).iter().all(covers)
+            }
         }
     }
 
+    /// A field of the answer, given all its occurrences.
     fn output_field(
         &mut self,
-        field: &'a Field,
-        occurrences: &[Occurrence<'a>],
-        runtime_type: RuntimeType<'_>,
-        shape: ShapeId,
+        occurrences: &[&Occurrence<'a>],
+        objects: Objects<'_>,
         guard: GuardId,
     ) -> OutputField {
+        let field = occurrences[0].field;
+        let Objects { static_type, runtime_type, shape } = objects;
         let key = field.response_key();
-        let slot = self.program.slot(shape, key);
-        self.program.show(shape, slot);
+        let slot = self.slot(shape, key);
+        self.show(shape, slot);
         let schema = self.supergraph.api_schema();
         // An object type may narrow what its interface says.
         let ty: &Type =
@@ -243,14 +223,13 @@ impl<'a> Lowering<'a> {
             _ => {
                 let sets: GuardedSets<'a> = occurrences
                     .iter()
-                    .filter(|other| other.field.response_key() == key)
-                    .map(|other| (&other.field.selection_set, other.guard.clone()))
+                    .map(|occurrence| (&occurrence.field.selection_set, occurrence.guard.clone()))
                     .collect();
-                let below = self.program.below(shape, slot);
+                let below = self.below(shape, slot);
                 OutputKind::Object(self.output(&sets, ty.inner_named_type(), below))
             }
         };
-        let parent = runtime_type.unwrap_or(&field.selection_set.ty);
+        let parent = runtime_type.unwrap_or(static_type);
         OutputField {
             quoted: [&quoted(key), &b":"[..]].concat().into(),
             key: key.clone(),
@@ -277,6 +256,22 @@ impl<'a> Lowering<'a> {
             },
         }
     }
+}
+
+/// The guards of the earlier places of a field, each of which shows it already; `None` where one of them counts whenever
+/// this place does.
+fn guards_before(
+    occurrence: &Occurrence<'_>,
+    equals: &[&Occurrence<'_>],
+) -> Option<Vec<Vec<GuardLiteral>>> {
+    let mut guards = Vec::new();
+    for earlier in equals.iter().take_while(|other| !std::ptr::eq(**other, occurrence)) {
+        if earlier.guard.iter().all(|literal| occurrence.guard.contains(literal)) {
+            return None;
+        }
+        guards.push(earlier.guard.clone());
+    }
+    Some(guards)
 }
 
 /// Whether null is forbidden, level by level. Introspection comes as one value, in lists or not.

@@ -79,7 +79,7 @@ impl Lowering<'_> {
             keys.len() - 1
         });
         let Some(output) = &field.output else { return };
-        let slot = self.program.slot(shape, output);
+        let slot = self.slot(shape, output);
         let targets = &mut keys[index].targets;
         let below = (!field.selection_set.selections.is_empty()).then_some(&field.selection_set);
         if let Some(target) = targets.iter_mut().find(|target| target.slot == slot) {
@@ -110,7 +110,7 @@ impl Lowering<'_> {
                 } else if target.below.is_empty() {
                     ReaderKind::Leaf
                 } else {
-                    let below = self.program.below(shape, target.slot);
+                    let below = self.below(shape, target.slot);
                     ReaderKind::Object(self.reader(&target.below, below))
                 };
                 ReaderTarget { slot: target.slot, types: target.types, kind }

@@ -1,6 +1,7 @@
 //! The response tree while it grows: rows of slots, whose leaves are slices of the subgraphs' answers.
 
 use bytes::Bytes;
+use foldhash::HashMap;
 
 use crate::json::Cursor;
 use crate::program::{Shape, ShapeId, SlotId, TypeId};
@@ -47,7 +48,7 @@ impl List {
 struct Row {
     shape: ShapeId,
     first_slot: u32,
-    width: u16,
+    width: u32,
     type_id: TypeId,
     /// Whether several objects hold it, so that it must be copied before it changes.
     shared: bool,
@@ -60,8 +61,8 @@ pub(crate) struct Rows {
     slots: Vec<Slot>,
     items: Vec<Slot>,
     sources: Vec<Bytes>,
-    /// Shared rows, each with a copy that was made of it.
-    copies: Vec<(RowId, RowId)>,
+    /// The copies that were made of shared rows.
+    copies: HashMap<RowId, Vec<RowId>>,
 }
 
 impl Rows {
@@ -76,7 +77,7 @@ impl Rows {
         let first_slot = index(self.slots.len());
         let width = shapes[shape.index()].entries.len();
         self.slots.resize(self.slots.len() + width, Slot::Absent);
-        let width = u16::try_from(width).expect("slots are numbered by u16");
+        let width = index(width);
         self.headers.push(Row { shape, first_slot, width, type_id, shared: false });
         RowId(index(self.headers.len() - 1))
     }
@@ -187,19 +188,19 @@ impl Rows {
         }
         let first = original.first_slot as usize;
         let first_slot = index(self.slots.len());
-        self.slots.extend_from_within(first..first + usize::from(original.width));
+        self.slots.extend_from_within(first..first + original.width as usize);
         self.headers.push(Row { first_slot, shared: false, ..original });
         let copy = RowId(index(self.headers.len() - 1));
-        self.copies.push((row, copy));
+        self.copies.entry(row).or_default().push(copy);
         copy
     }
 
     /// Adds to some rows the copies that were made of them: what is said of an entity holds for its copies.
     pub(crate) fn add_copies(&self, rows: &mut Vec<RowId>) {
-        for &(original, copy) in &self.copies {
-            if rows.contains(&original) {
-                rows.push(copy);
-            }
+        let mut next = 0;
+        while let Some(row) = rows.get(next) {
+            rows.extend_from_slice(self.copies.get(row).map_or(&[], Vec::as_slice));
+            next += 1;
         }
     }
 

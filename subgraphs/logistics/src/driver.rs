@@ -85,6 +85,7 @@ impl Driver {
         self.0.vehicle_type
     }
 
+    #[expect(clippy::unused_async, reason = "the macro takes async resolvers alone")]
     async fn service_types(&self) -> Result<Vec<ServiceType>> {
         Ok(serde_json::from_value(self.0.service_types.clone())?)
     }

@@ -21,10 +21,8 @@ pub(crate) fn transition(from: RideStatus, step: Step, actor: RideActor) -> Opti
     use RideStatus as Status;
     match (from, step, actor) {
         (Status::Scheduled, Step::Request, Actor::System) => Some(Status::Requested),
-        (Status::Requested, Step::Accept, Actor::Driver | Actor::Operator) => {
-            Some(Status::Accepted)
-        }
-        (Status::Accepted | Status::DriverArrived, Step::Reassign, Actor::Operator) => {
+        (Status::Requested, Step::Accept, Actor::Driver | Actor::Operator)
+        | (Status::Accepted | Status::DriverArrived, Step::Reassign, Actor::Operator) => {
             Some(Status::Accepted)
         }
         (Status::Accepted, Step::Arrive, Actor::Driver) => Some(Status::DriverArrived),

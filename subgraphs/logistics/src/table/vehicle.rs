@@ -5,6 +5,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::kind::VehicleType;
 
+#[expect(clippy::struct_field_names, reason = "`type` is a keyword")]
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "Vehicle")]
 pub(crate) struct Model {

@@ -1,5 +1,7 @@
 //! Logistics through its real app, on SQLite always and on Postgres where `TEST_DATABASE_URL` is set.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod auth;
 mod event;
 mod fleet;

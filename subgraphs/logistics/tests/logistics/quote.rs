@@ -15,9 +15,10 @@ async fn a_quote_follows_the_rate_card() {
         let (meters, seconds) = (number("distanceMeters"), number("durationSeconds"));
         // The road is longer than the 11.4 km as the crow flies.
         assert!((12_000..25_000).contains(&meters), "{meters}");
-        let exact = 250.0 + 120.0 * meters as f64 / 1_000.0 + 30.0 * seconds as f64 / 60.0;
+        // In sixty-thousandths of a minor unit, so that nothing is lost.
+        let exact = 250 * 60_000 + 120 * meters * 60 + 30 * seconds * 1_000;
         let amount = quote["fare"]["amount"].as_i64().unwrap();
-        assert!((amount as f64 - exact).abs() <= 0.5, "{amount} for {exact}");
+        assert!((amount * 60_000 - exact).abs() <= 30_000, "{amount} for {exact}");
         assert_eq!(quote["fare"]["currency"], "EUR");
         assert_eq!(quote["product"]["id"], json!(world.product_id));
     })

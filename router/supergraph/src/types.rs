@@ -7,7 +7,7 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Schema};
 use indexmap::IndexMap;
 
-use crate::{FieldSet, Subgraph, SubgraphId, SubgraphSet, SupergraphError};
+use crate::{FieldSet, QueryGraph, Subgraph, SubgraphId, SubgraphSet, SupergraphError};
 
 /// A composed schema with its routing facts.
 #[derive(Debug, Clone)]
@@ -15,6 +15,7 @@ pub struct Supergraph {
     pub(crate) subgraphs: Vec<Subgraph>,
     pub(crate) api_schema: Valid<Schema>,
     pub(crate) types: IndexMap<Name, CompositeType>,
+    pub(crate) query_graph: QueryGraph,
     /// The input values, enum values and leaf types that a subgraph knows are read from the full schema on demand.
     pub(crate) schema: Schema,
 }
@@ -108,7 +109,8 @@ impl Supergraph {
         let subgraphs = crate::join::subgraphs(&schema)?;
         let types = crate::join::composite_types(&schema, &subgraphs)?;
         let api_schema = crate::api_schema::api_schema(&schema)?;
-        Ok(Self { subgraphs, api_schema, types, schema })
+        let query_graph = QueryGraph::new(&types, subgraphs.len());
+        Ok(Self { subgraphs, api_schema, types, query_graph, schema })
     }
 
     /// The subgraphs, by [`SubgraphId`].

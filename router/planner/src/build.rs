@@ -1,838 +1,823 @@
-//! Builds the fetches: places every demand where it is cheapest met, and hops where it is not met at hand.
+//! Builds the fetches: walks the demands from the root, placing each where the search found it cheapest met.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use apollo_compiler::ast::OperationType;
-use apollo_compiler::{Name, name};
-use supergraph::{SubgraphId, TypeKind};
+use apollo_compiler::Name;
+use apollo_compiler::ast::{OperationType, Type};
+use indexmap::IndexMap;
+use supergraph::{
+    FieldPresence, FieldSet, FieldSetSelection, SubgraphId, TypeId, TypeKind, TypeSet,
+};
 
-use crate::cost::{Costs, REQUEST};
-use crate::demand::{Demand, Demands, Types, list_depth};
-use crate::hop::{Overlay, overlay_for};
+use crate::choice::Way;
+use crate::demand::Demand;
+use crate::draft::{
+    Draft, DraftBatch, DraftId, DraftRepresentation, DraftRequest, Drafts, represent,
+};
+use crate::entry_name::{EntryNames, position};
+use crate::overlay::OverlayId;
+use crate::search::{Frame, Hop, Node, Place, Search, Solution};
 use crate::selection::{SelectionId, Selections, typename};
 use crate::{
     Condition, EntityBatch, Fetch, FetchField, FetchId, FetchRequest, PathElement, PlanError,
     Representation, RepresentationSelection, ResponsePath,
 };
 
-/// Up to how many subgraphs the cheapest combination is looked for among all combinations.
-const EXACT_CHOICE: usize = 10;
+/// The fetches that something was put into.
+type Touched = BTreeSet<DraftId>;
 
-/// The plan while it grows.
+/// The fetches in the making.
 pub(crate) struct Builder<'a> {
-    pub(crate) costs: Costs<'a>,
-    pub(crate) demands: Demands<'a>,
+    search: Search<'a>,
     selections: Selections,
-    drafts: Vec<Draft>,
-    /// The entries of the response tree that are taken, by path: which field they hold; `None` for different ones.
-    outputs: HashMap<String, HashMap<Name, Option<(Name, String)>>>,
+    names: EntryNames,
+    drafts: Drafts,
+    /// The step of a mutation being built, and what must have ended before it.
+    step: usize,
+    before: Touched,
 }
 
-/// A fetch that is not finished.
-struct Draft {
-    subgraph: SubgraphId,
-    stage: u32,
-    depends_on: BTreeSet<usize>,
-    request: DraftRequest,
-    set: SelectionId,
-}
-
-enum DraftRequest {
-    Root(OperationType),
-    Entities {
-        path: Vec<PathElement>,
-        representations: BTreeMap<Name, DraftRepresentation>,
-        abstract_position: bool,
-    },
-}
-
-struct DraftRepresentation {
-    typename: Name,
-    fields: Vec<RepresentationSelection>,
-}
-
-/// An object in the response tree, as one fetch sees it.
-#[derive(Clone)]
+/// Where objects stand in a fetch.
+#[derive(Debug, Clone)]
 struct Position {
     path: Vec<PathElement>,
-    fetch: usize,
+    draft: DraftId,
     subgraph: SubgraphId,
-    /// The static type of the selection set.
-    type_name: Name,
-    /// What the object can be: runtime types, or the interface itself where only an interface object stands for it.
-    classes: Vec<Name>,
-    set: SelectionId,
-    overlay: Overlay,
-    /// A field whose requirement was sent with the representation, so that it is resolved here.
-    granted: Option<Name>,
+    /// The selection sets in which the objects are asked for: several where they stand under different fragments.
+    cursors: Vec<Cursor>,
+    overlay: OverlayId,
+    /// Holds for everything here.
+    condition: Condition,
+    /// All classes that objects at the path can have, here or elsewhere.
+    universe: TypeSet,
 }
 
-/// The fetches that were needed for something.
-type Used = BTreeSet<usize>;
+/// A selection set, and what its objects are.
+#[derive(Debug, Clone)]
+struct Cursor {
+    set: SelectionId,
+    /// The type of the selection set, as the subgraph knows it.
+    type_id: TypeId,
+    classes: TypeSet,
+}
+
+/// A demand with the way it is met for objects of some classes.
+struct Placement {
+    demand: Rc<Demand>,
+    way: Way,
+    classes: Vec<TypeId>,
+}
 
 impl<'a> Builder<'a> {
-    pub(crate) fn new(costs: Costs<'a>, demands: Demands<'a>) -> Self {
+    pub(crate) fn new(search: Search<'a>, client: &[Rc<Demand>]) -> Self {
         Self {
-            costs,
-            demands,
+            search,
             selections: Selections::default(),
-            drafts: Vec::new(),
-            outputs: HashMap::new(),
+            names: EntryNames::of_client(client),
+            drafts: Drafts::default(),
+            step: 0,
+            before: Touched::new(),
         }
     }
 
-    /// Plans the root fields of a query or subscription: they are independent.
+    /// Builds the fetches of a query or subscription.
     pub(crate) fn query(
         &mut self,
         operation_type: OperationType,
-        root: &Name,
-        demands: &[Demand],
+        root: TypeId,
+        demands: &[Rc<Demand>],
     ) -> Result<(), PlanError> {
-        self.register("", demands);
-        let choice = self.choose_roots(root, demands)?;
-        for (subgraph, demands) in choice {
-            self.root_fetch(operation_type, root, subgraph, &demands, BTreeSet::new())?;
+        let solution = self.root_solution(root, demands)?;
+        for (to, demands) in by_subgraph(&solution) {
+            let position = self.root_position(operation_type, root, to);
+            self.locals(&demands, &position)?;
         }
         Ok(())
     }
 
-    /// Plans the root fields of a mutation: one after the other, each with all that hangs on it.
-    pub(crate) fn mutation(&mut self, root: &Name, demands: &[Demand]) -> Result<(), PlanError> {
-        self.register("", demands);
-        let mut runs: Vec<(SubgraphId, Vec<Demand>)> = Vec::new();
+    /// Builds the fetches of a mutation: each root field waits for all of the one before, unless one request asks for
+    /// both.
+    pub(crate) fn mutation(
+        &mut self,
+        root: TypeId,
+        demands: &[Rc<Demand>],
+    ) -> Result<(), PlanError> {
+        let mut open: Option<Position> = None;
         for demand in demands {
-            for (subgraph, demands) in self.choose_roots(root, std::slice::from_ref(demand))? {
-                match runs.last_mut() {
-                    Some((last, run)) if *last == subgraph => run.extend(demands),
-                    _ => runs.push((subgraph, demands)),
+            let solution = self.root_solution(root, std::slice::from_ref(demand))?;
+            let [(Way::Hop(to), _)] = solution.assignments.as_slice() else {
+                // The root field would be asked for twice.
+                return Err(self.search.explain(
+                    &solution.assignments[..1].iter().map(|(_, d)| d.clone()).collect::<Vec<_>>(),
+                    root_place(root),
+                ));
+            };
+            let alone = self.drafts.all.len() - self.before.len() == 1;
+            let position = match open.take().filter(|open| alone && open.subgraph == *to) {
+                Some(open) => open,
+                None => {
+                    self.before = (0..self.drafts.all.len()).collect();
+                    self.step += 1;
+                    self.root_position(OperationType::Mutation, root, *to)
                 }
-            }
-        }
-        for (subgraph, demands) in runs {
-            let before = (0..self.drafts.len()).collect();
-            self.root_fetch(OperationType::Mutation, root, subgraph, &demands, before)?;
+            };
+            self.locals(std::slice::from_ref(demand), &position)?;
+            open = Some(position);
         }
         Ok(())
-    }
-
-    fn root_fetch(
-        &mut self,
-        operation_type: OperationType,
-        root: &Name,
-        subgraph: SubgraphId,
-        demands: &[Demand],
-        depends_on: BTreeSet<usize>,
-    ) -> Result<(), PlanError> {
-        let set = self.selections.add_set();
-        let stage = self.stage_after(&depends_on);
-        let request = DraftRequest::Root(operation_type);
-        self.drafts.push(Draft { subgraph, stage, depends_on, request, set });
-        let position = Position {
-            path: Vec::new(),
-            fetch: self.drafts.len() - 1,
-            subgraph,
-            type_name: root.clone(),
-            classes: vec![root.clone()],
-            set,
-            overlay: Overlay::default(),
-            granted: None,
-        };
-        self.place(&position, demands).map(drop)
-    }
-
-    /// Which subgraphs are asked for which root fields.
-    fn choose_roots(
-        &mut self,
-        root: &Name,
-        demands: &[Demand],
-    ) -> Result<Vec<(SubgraphId, Vec<Demand>)>, PlanError> {
-        let everyone: Vec<SubgraphId> = self.costs.router.supergraph.subgraph_ids().collect();
-        self.choose(root, demands, "", |costs, demand| {
-            let cost = |to: SubgraphId| {
-                costs.here(demand, root, to, &Overlay::default()).map(|cost| (to, cost + REQUEST))
-            };
-            everyone.iter().filter_map(|to| cost(*to)).collect()
-        })
-    }
-
-    /// The cheapest combination of subgraphs for these demands: each subgraph costs a request once, each demand what it
-    /// costs there. A demand that no single subgraph can meet is split among several.
-    fn choose(
-        &mut self,
-        class: &Name,
-        demands: &[Demand],
-        path: &str,
-        candidates: impl Fn(&Costs<'a>, &Demand) -> Vec<(SubgraphId, u64)>,
-    ) -> Result<Vec<(SubgraphId, Vec<Demand>)>, PlanError> {
-        let mut open: Vec<(Demand, Vec<(SubgraphId, u64)>)> = Vec::new();
-        let mut waiting: Vec<Demand> = demands.iter().rev().cloned().collect();
-        while let Some(demand) = waiting.pop() {
-            self.costs.check_budget()?;
-            let found = candidates(&self.costs, &demand);
-            if !found.is_empty() {
-                open.push((demand, found));
-                continue;
-            }
-            let (part, rest) = self.split(class, &demand, path, &candidates)?;
-            waiting.extend(rest);
-            waiting.push(part);
-        }
-        let chosen = cheapest(&open);
-        let mut grouped: BTreeMap<SubgraphId, Vec<Demand>> = BTreeMap::new();
-        for (demand, found) in open {
-            let among = found.into_iter().filter(|(to, _)| chosen.contains(to));
-            let (to, _) = among
-                .min_by_key(|(to, cost)| (*cost, *to))
-                .expect("the choice covers every demand");
-            grouped.entry(to).or_default().push(demand);
-        }
-        Ok(grouped.into_iter().collect())
-    }
-
-    /// The largest part of a demand that one subgraph can meet, and the rest.
-    fn split(
-        &mut self,
-        class: &Name,
-        demand: &Demand,
-        path: &str,
-        candidates: &impl Fn(&Costs<'a>, &Demand) -> Vec<(SubgraphId, u64)>,
-    ) -> Result<(Demand, Option<Demand>), PlanError> {
-        let unsatisfiable = |name: &Name| PlanError::Unsatisfiable {
-            type_name: class.clone(),
-            field: name.clone(),
-            path: if path.is_empty() { name.to_string() } else { format!("{path}.{name}") },
-        };
-        let with = |builder: &mut Self, children: Vec<Demand>| Demand {
-            id: builder.demands.next_id(),
-            children,
-            ..demand.clone()
-        };
-        if demand.children.is_empty() {
-            return Err(unsatisfiable(&demand.name));
-        }
-        let mut by_subgraph: BTreeMap<SubgraphId, Vec<usize>> = BTreeMap::new();
-        for (index, child) in demand.children.iter().enumerate() {
-            let single = with(self, vec![child.clone()]);
-            for (to, _) in candidates(&self.costs, &single) {
-                by_subgraph.entry(to).or_default().push(index);
-            }
-        }
-        let best = by_subgraph.values().max_by_key(|indices| indices.len()).cloned();
-        let Some(best) = best else { return self.split_child(class, demand, path, candidates) };
-        let part = demand
-            .children
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| best.contains(i))
-            .map(|(_, c)| c.clone())
-            .collect();
-        let rest: Vec<Demand> = demand
-            .children
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| !best.contains(i))
-            .map(|(_, c)| c.clone())
-            .collect();
-        let part = with(self, part);
-        let rest = (!rest.is_empty()).then(|| with(self, rest));
-        Ok((part, rest))
-    }
-
-    /// Where not even one whole child can be met together with the field: splits the first child further.
-    fn split_child(
-        &mut self,
-        class: &Name,
-        demand: &Demand,
-        path: &str,
-        candidates: &impl Fn(&Costs<'a>, &Demand) -> Vec<(SubgraphId, u64)>,
-    ) -> Result<(Demand, Option<Demand>), PlanError> {
-        let (first, others) = demand.children.split_first().expect("the caller saw children");
-        let mut parts: Vec<Demand> = Vec::new();
-        for grandchild in &first.children {
-            let narrowed = Demand {
-                id: self.demands.next_id(),
-                children: vec![grandchild.clone()],
-                ..first.clone()
-            };
-            parts.push(Demand {
-                id: self.demands.next_id(),
-                children: vec![narrowed],
-                ..demand.clone()
-            });
-        }
-        let met = |builder: &Self, part: &Demand| !candidates(&builder.costs, part).is_empty();
-        if parts.is_empty() || !parts.iter().any(|part| met(self, part)) {
-            let missing = first.children.first().unwrap_or(first).name.clone();
-            return Err(PlanError::Unsatisfiable {
-                type_name: class.clone(),
-                field: missing,
-                path: format!(
-                    "{path}{}{}.{}",
-                    if path.is_empty() { "" } else { "." },
-                    demand.name,
-                    first.name
-                ),
-            });
-        }
-        let place = parts.iter().position(|part| met(self, part)).expect("one of them was met");
-        let part = parts.swap_remove(place);
-        let remaining: Vec<Demand> = first
-            .children
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| *i != place)
-            .map(|(_, c)| c.clone())
-            .collect();
-        let mut rest = others.to_vec();
-        if !remaining.is_empty() {
-            rest.insert(
-                0,
-                Demand { id: self.demands.next_id(), children: remaining, ..first.clone() },
-            );
-        }
-        let rest = (!rest.is_empty()).then(|| Demand {
-            id: self.demands.next_id(),
-            children: rest,
-            ..demand.clone()
-        });
-        Ok((part, rest))
-    }
-
-    /// Places demands on an object: those at hand go into its selection set, the others behind hops.
-    fn place(&mut self, position: &Position, demands: &[Demand]) -> Result<Used, PlanError> {
-        let mut used = Used::from([position.fetch]);
-        self.tell_types(position);
-        let mut remote: BTreeMap<Name, Vec<Demand>> = BTreeMap::new();
-        for demand in demands {
-            let (local, far): (Vec<Name>, Vec<Name>) = position
-                .classes
-                .iter()
-                .filter(|class| self.costs.concerns(demand, class))
-                .cloned()
-                .partition(|class| self.is_local(position, demand, class));
-            for class in far {
-                remote.entry(class).or_default().push(demand.clone());
-            }
-            if !local.is_empty() {
-                used.extend(self.select(position, demand, &local)?);
-            }
-        }
-        for (class, demands) in remote {
-            used.extend(self.place_remote(position, &class, demands)?);
-        }
-        Ok(used)
-    }
-
-    /// Whether a demand is met where the object already is.
-    fn is_local(&self, position: &Position, demand: &Demand, class: &Name) -> bool {
-        let overlay = self.overlay(position, class);
-        if position.granted.as_ref() == Some(&demand.name) {
-            return self.costs.resolved(demand, class, position.subgraph, &overlay).is_some();
-        }
-        self.costs.here(demand, class, position.subgraph, &overlay).is_some()
-    }
-
-    fn overlay(&self, position: &Position, class: &Name) -> Overlay {
-        Arc::new(overlay_for(self.costs.router.supergraph, &position.overlay, class))
-    }
-
-    /// Asks for the type of objects that can be of several.
-    fn tell_types(&mut self, position: &Position) {
-        let is_abstract = self.kind(&position.type_name) != Some(TypeKind::Object);
-        if is_abstract && !self.is_interface_object(position) {
-            self.selections.field(position.set, typename(Some(name!("__typename"))), false);
-        }
-    }
-
-    fn is_interface_object(&self, position: &Position) -> bool {
-        let presence =
-            self.costs.router.supergraph.type_presence(&position.type_name, position.subgraph);
-        presence.is_some_and(|presence| presence.is_interface_object)
-    }
-
-    fn kind(&self, type_name: &Name) -> Option<TypeKind> {
-        self.costs.router.supergraph.composite_type(type_name).map(|ty| ty.kind)
-    }
-
-    /// Selects a field of these classes in the position's own request, and places what is below it.
-    fn select(
-        &mut self,
-        position: &Position,
-        demand: &Demand,
-        classes: &[Name],
-    ) -> Result<Used, PlanError> {
-        let output = demand.output.clone().expect("outputs are chosen before a demand is placed");
-        if demand.name == "__typename" {
-            let field =
-                FetchField { condition: demand.condition.clone(), ..typename(Some(output)) };
-            for set in self.sets_for(position, demand, classes) {
-                self.selections.field(set.0, field.clone(), false);
-            }
-            return Ok(Used::from([position.fetch]));
-        }
-        let field = FetchField {
-            name: demand.name.clone(),
-            alias: (output != demand.name).then(|| output.clone()),
-            output: Some(output.clone()),
-            arguments: demand.arguments.clone(),
-            variables: demand.variables.clone(),
-            condition: demand.condition.clone(),
-            selection_set: crate::FetchSelectionSet::default(),
-        };
-        let mut used = Used::new();
-        for (set, classes) in self.sets_for(position, demand, classes) {
-            let Some(below) =
-                self.selections.field(set, field.clone(), !demand.children.is_empty())
-            else {
-                used.insert(position.fetch);
-                continue;
-            };
-            let child = self.child_position(position, demand, &output, &classes, below);
-            used.extend(self.place(&child, &demand.children)?);
-        }
-        Ok(used)
-    }
-
-    /// The selection sets in which a field of these classes is asked for: the position's own where all its classes want
-    /// it and its static type has the field, else fragments.
-    fn sets_for(
-        &mut self,
-        position: &Position,
-        demand: &Demand,
-        classes: &[Name],
-    ) -> Vec<(SelectionId, Vec<Name>)> {
-        let supergraph = self.costs.router.supergraph;
-        let has = |ty: &Name| {
-            demand.name == "__typename"
-                || supergraph.field_presence(ty, &demand.name, position.subgraph).is_some()
-        };
-        if classes.len() == position.classes.len() && has(&position.type_name) {
-            return vec![(position.set, classes.to_vec())];
-        }
-        let parent_classes: Vec<Name> = {
-            let of_parent = self.costs.router.classes(&demand.parent, position.subgraph);
-            position.classes.iter().filter(|class| of_parent.contains(class)).cloned().collect()
-        };
-        if parent_classes == classes
-            && has(&demand.parent)
-            && self.kind(&demand.parent) == Some(TypeKind::Interface)
-        {
-            let types: Types = classes.iter().cloned().collect();
-            return vec![(
-                self.selections.fragment(position.set, &demand.parent, &types),
-                classes.to_vec(),
-            )];
-        }
-        classes
-            .iter()
-            .map(|class| {
-                let types: Types = Arc::new([class.clone()]);
-                (self.selections.fragment(position.set, class, &types), vec![class.clone()])
-            })
-            .collect()
-    }
-
-    fn child_position(
-        &self,
-        position: &Position,
-        demand: &Demand,
-        output: &Name,
-        classes: &[Name],
-        set: SelectionId,
-    ) -> Position {
-        let router = &self.costs.router;
-        let class = &classes[0];
-        let ty = router
-            .supergraph
-            .composite_type(class)
-            .and_then(|ty| ty.fields.get(&demand.name))
-            .map(|field| field.ty.clone())
-            .expect("a local field is a field of the class");
-        let here = router.resolution(class, &demand.name, position.subgraph);
-        let static_type = router
-            .supergraph
-            .field_presence(class, &demand.name, position.subgraph)
-            .or(here.map(|r| r.presence))
-            .map_or_else(
-                || ty.inner_named_type().clone(),
-                |presence| presence.ty.inner_named_type().clone(),
-            );
-        let mut path = position.path.clone();
-        if classes.len() < position.classes.len() {
-            path.push(PathElement::TypeCondition(classes.iter().cloned().collect()));
-        }
-        path.push(PathElement::Key(output.clone()));
-        path.extend(std::iter::repeat_n(PathElement::Items, list_depth(&ty)));
-        let overlay = self.overlay(position, class);
-        let overlay = self
-            .costs
-            .overlay_below(&demand.name, class, position.subgraph, &overlay)
-            .unwrap_or_default();
-        Position {
-            path,
-            fetch: position.fetch,
-            subgraph: position.subgraph,
-            classes: router.classes(&static_type, position.subgraph),
-            type_name: static_type,
-            set,
-            overlay,
-            granted: None,
-        }
-    }
-
-    /// Places demands that need a hop.
-    fn place_remote(
-        &mut self,
-        position: &Position,
-        class: &Name,
-        demands: Vec<Demand>,
-    ) -> Result<Used, PlanError> {
-        let overlay = self.overlay(position, class);
-        let path = ResponsePath(position.path.clone()).to_string();
-        let from = position.subgraph;
-        let mut used = Used::new();
-        // A field that is resolved here, but not all that is wanted below it, is split: what is at hand stays.
-        let chosen = self.choose(class, &demands, &path, |costs, demand| {
-            let here = costs.here(demand, class, from, &overlay).map(|cost| (from, cost));
-            here.into_iter().chain(costs.candidates(demand, class, from, &overlay)).collect()
-        })?;
-        for (to, demands) in chosen {
-            let (mut later, mut plain): (Vec<Demand>, Vec<Demand>) =
-                demands.into_iter().partition(|demand| self.requires(class, &demand.name, to));
-            if to == from {
-                let (local, hopping) =
-                    plain.into_iter().partition(|demand| self.is_local(position, demand, class));
-                plain = hopping;
-                let local: Vec<Demand> = local;
-                for demand in &local {
-                    used.extend(self.select(position, demand, std::slice::from_ref(class))?);
-                }
-            }
-            later.append(&mut plain);
-            for demand in &later {
-                let entity =
-                    self.hop(position, class, to, Some(&demand.name), &demand.condition)?;
-                used.extend(self.place(&entity, std::slice::from_ref(demand))?);
-            }
-        }
-        Ok(used)
-    }
-
-    fn requires(&self, class: &Name, field: &Name, subgraph: SubgraphId) -> bool {
-        self.costs
-            .router
-            .resolution(class, field, subgraph)
-            .is_some_and(|r| r.presence.requires.is_some())
-    }
-
-    /// Goes from an object to the same entity in another subgraph, and gives the position there. With a field, what that
-    /// field requires is sent along.
-    fn hop(
-        &mut self,
-        position: &Position,
-        class: &Name,
-        to: SubgraphId,
-        field: Option<&Name>,
-        condition: &Condition,
-    ) -> Result<Position, PlanError> {
-        self.costs.check_budget()?;
-        let overlay = self.overlay(position, class);
-        let hops = self.costs.router.hops(class, position.subgraph, &overlay);
-        let hop =
-            hops[to.index()].clone().expect("the choice is among subgraphs that a hop reaches");
-        let mut depends_on = Used::new();
-        let mut fields = Vec::new();
-        for (key_field, provider) in &hop.providers {
-            let provider = if *provider == position.subgraph {
-                position.clone()
-            } else {
-                self.hop(position, class, *provider, None, condition)?
-            };
-            let set = supergraph::FieldSet {
-                selections: vec![supergraph::FieldSetSelection::Field(key_field.clone())],
-            };
-            fields.extend(self.hidden(&provider, class, &set, true, condition, &mut depends_on)?);
-        }
-        let requires = field
-            .and_then(|field| self.costs.router.resolution(class, field, to))
-            .and_then(|resolution| resolution.presence.requires.clone());
-        if let Some(set) = requires {
-            fields.extend(self.hidden(position, class, &set, false, condition, &mut depends_on)?);
-        }
-        let entity = self.entity_position(position, class, to, hop.typename, fields, depends_on);
-        Ok(Position { granted: field.cloned(), ..entity })
-    }
-
-    /// Asks for what a representation needs, under entries that do not clash with the client's.
-    fn hidden(
-        &mut self,
-        position: &Position,
-        class: &Name,
-        set: &supergraph::FieldSet,
-        key: bool,
-        condition: &Condition,
-        depends_on: &mut Used,
-    ) -> Result<Vec<RepresentationSelection>, PlanError> {
-        let types = self.demands.runtime_types(class);
-        let mut demands = self.demands.of_field_set(set, class, &types, condition);
-        demands.retain(|demand| demand.name != "__typename" && self.costs.concerns(demand, class));
-        let path = key_path(&position.path);
-        self.choose_outputs(&path, &mut demands);
-        let narrowed = Position { classes: vec![class.clone()], ..position.clone() };
-        let narrowed = if position.classes.len() == 1 {
-            narrowed
-        } else {
-            let types: Types = Arc::new([class.clone()]);
-            let set = self.selections.fragment(position.set, class, &types);
-            Position { set, type_name: class.clone(), ..narrowed }
-        };
-        depends_on.extend(self.place(&narrowed, &demands)?);
-        Ok(self.represent(&demands, class, key))
-    }
-
-    /// What is sent of demands that have been placed.
-    fn represent(
-        &self,
-        demands: &[Demand],
-        class: &str,
-        key: bool,
-    ) -> Vec<RepresentationSelection> {
-        demands
-            .iter()
-            .filter(|demand| demand.name != "__typename")
-            .map(|demand| {
-                let child = self.costs.router.field_type(class, &demand.name);
-                let child_types =
-                    child.as_ref().map(|name| self.demands.runtime_types(name)).unwrap_or_default();
-                let mut fields = Vec::new();
-                for inner in &demand.children {
-                    let on = inner.types.first().cloned().unwrap_or_else(|| inner.parent.clone());
-                    let one = self.represent(std::slice::from_ref(inner), &on, key);
-                    if inner.types == child_types {
-                        fields.extend(one);
-                    } else {
-                        fields.push(RepresentationSelection::InlineFragment {
-                            runtime_types: inner.types.clone(),
-                            fields: one,
-                        });
-                    }
-                }
-                RepresentationSelection::Field {
-                    name: demand.name.clone(),
-                    input: demand.output.clone().expect("outputs were chosen"),
-                    key,
-                    fields,
-                }
-            })
-            .collect()
-    }
-
-    /// The position of an entity in a fetch that can still take it up, or in a new one.
-    fn entity_position(
-        &mut self,
-        position: &Position,
-        class: &Name,
-        to: SubgraphId,
-        typename: Name,
-        fields: Vec<RepresentationSelection>,
-        depends_on: Used,
-    ) -> Position {
-        let stage = self.stage_after(&depends_on);
-        let known = self.drafts.iter().position(|draft| {
-            let DraftRequest::Entities { path, representations, .. } = &draft.request else {
-                return false;
-            };
-            let same_name =
-                representations.get(class).is_none_or(|known| known.typename == typename);
-            draft.subgraph == to && *path == position.path && draft.stage == stage && same_name
-        });
-        let fetch = known.unwrap_or_else(|| {
-            let set = self.selections.add_set();
-            let abstract_position = position.classes.len() > 1
-                || self.kind(&position.type_name) != Some(TypeKind::Object);
-            let request = DraftRequest::Entities {
-                path: position.path.clone(),
-                representations: BTreeMap::new(),
-                abstract_position,
-            };
-            self.drafts.push(Draft { subgraph: to, stage, depends_on: Used::new(), request, set });
-            self.drafts.len() - 1
-        });
-        let classes = if self.kind(class) == Some(TypeKind::Interface) {
-            self.costs.router.classes(class, to)
-        } else {
-            vec![class.clone()]
-        };
-        let draft = &mut self.drafts[fetch];
-        draft.depends_on.extend(depends_on);
-        if let DraftRequest::Entities { representations, .. } = &mut draft.request {
-            let representation = representations.entry(class.clone()).or_insert_with(|| {
-                DraftRepresentation { typename: typename.clone(), fields: Vec::new() }
-            });
-            for field in fields {
-                if !representation.fields.contains(&field) {
-                    representation.fields.push(field);
-                }
-            }
-        }
-        let types: Types = classes.iter().cloned().collect();
-        let set = self.selections.fragment(draft.set, &typename, &types);
-        Position {
-            path: position.path.clone(),
-            fetch,
-            subgraph: to,
-            type_name: typename,
-            classes,
-            set,
-            overlay: Overlay::default(),
-            granted: None,
-        }
-    }
-
-    fn stage_after(&self, depends_on: &Used) -> u32 {
-        depends_on.iter().map(|fetch| self.drafts[*fetch].stage + 1).max().unwrap_or(0)
-    }
-
-    /// Notes the entries that the client's fields take.
-    fn register(&mut self, path: &str, demands: &[Demand]) {
-        for demand in demands {
-            let Some(output) = &demand.output else { continue };
-            let holds = (demand.name.clone(), demand.arguments.clone());
-            let taken = self.outputs.entry(path.to_owned()).or_default();
-            let entry = taken.entry(output.clone()).or_insert_with(|| Some(holds.clone()));
-            if entry.as_ref() != Some(&holds) {
-                *entry = None;
-            }
-            self.register(&format!("{path}.{output}"), &demand.children);
-        }
-    }
-
-    /// Chooses entries for demands without one: an entry that holds the same field, else a free name.
-    fn choose_outputs(&mut self, path: &str, demands: &mut [Demand]) {
-        for demand in demands {
-            let holds = (demand.name.clone(), demand.arguments.clone());
-            let taken = self.outputs.entry(path.to_owned()).or_default();
-            let known = taken
-                .iter()
-                .filter(|(_, held)| held.as_ref() == Some(&holds))
-                .map(|(output, _)| output)
-                .min();
-            let output = known.cloned().unwrap_or_else(|| {
-                let numbered = (0..).map(|n| format!("_{n}_{}", demand.name));
-                let mut names = std::iter::once(demand.name.to_string()).chain(numbered);
-                let free = names
-                    .find(|name| !taken.contains_key(name.as_str()))
-                    .expect("there is always another number");
-                Name::new(&free).expect("a name with a prefix is a name")
-            });
-            taken.insert(output.clone(), Some(holds));
-            self.choose_outputs(&format!("{path}.{output}"), &mut demand.children);
-            demand.output = Some(output);
-        }
     }
 
     /// The finished fetches, each after those it depends on.
-    pub(crate) fn finish(self) -> Vec<Fetch> {
-        let mut order: Vec<usize> = (0..self.drafts.len()).collect();
-        order.sort_by_key(|index| (self.drafts[*index].stage, *index));
-        let place: HashMap<usize, FetchId> =
-            order.iter().zip(0u32..).map(|(draft, id)| (*draft, FetchId(id))).collect();
-        order
-            .iter()
-            .map(|index| {
-                let draft = &self.drafts[*index];
-                let mut depends_on: Vec<FetchId> =
-                    draft.depends_on.iter().map(|fetch| place[fetch]).collect();
-                depends_on.sort();
-                let condition = self.selections.condition(draft.set);
-                let selection_set = self.selections.finish(draft.set);
-                Fetch {
-                    id: place[index],
-                    subgraph: draft.subgraph,
-                    depends_on,
-                    condition: if condition.any.is_empty() {
-                        Condition::always()
-                    } else {
-                        condition
-                    },
-                    request: match &draft.request {
-                        DraftRequest::Root(operation_type) => {
-                            FetchRequest::Root { operation_type: *operation_type, selection_set }
-                        }
-                        DraftRequest::Entities { path, representations, abstract_position } => {
-                            FetchRequest::Entities(vec![EntityBatch {
-                                path: ResponsePath(path.clone()),
-                                representations: self
-                                    .representations(representations, *abstract_position),
-                                selection_set,
-                            }])
-                        }
-                    },
-                }
-            })
-            .collect()
-    }
-
-    fn representations(
-        &self,
-        drafts: &BTreeMap<Name, DraftRepresentation>,
-        abstract_position: bool,
-    ) -> Vec<Representation> {
-        drafts
-            .iter()
-            .map(|(class, draft)| Representation {
-                runtime_types: if abstract_position {
-                    self.demands.runtime_types(class)
-                } else {
-                    Arc::new([])
-                },
-                typename: draft.typename.clone(),
-                fields: draft.fields.clone(),
-            })
-            .collect()
-    }
-}
-
-/// The cheapest set of subgraphs that together meet all demands.
-fn cheapest(demands: &[(Demand, Vec<(SubgraphId, u64)>)]) -> Vec<SubgraphId> {
-    let mut subgraphs: Vec<SubgraphId> =
-        demands.iter().flat_map(|(_, found)| found.iter().map(|(to, _)| *to)).collect();
-    subgraphs.sort();
-    subgraphs.dedup();
-    if subgraphs.len() > EXACT_CHOICE {
-        let each = demands
-            .iter()
-            .filter_map(|(_, found)| found.iter().min_by_key(|(to, cost)| (*cost, *to)));
-        return each.map(|(to, _)| *to).collect();
-    }
-    let cost_of = |mask: usize| -> Option<u64> {
-        let chosen = |to: SubgraphId| {
-            subgraphs.iter().position(|s| *s == to).is_some_and(|place| mask & (1 << place) != 0)
+    pub(crate) fn finish(mut self) -> Result<Vec<Fetch>, PlanError> {
+        self.search.check_budget()?;
+        self.drafts.merge(&mut self.selections);
+        self.drafts.reduce();
+        let order = self.drafts.order();
+        let id_of = |draft: &DraftId| {
+            let place = order.iter().position(|id| id == draft).expect("merged ones were replaced");
+            FetchId(u32::try_from(place).expect("a plan has few fetches"))
         };
-        let each = demands.iter().map(|(_, found)| {
-            found.iter().filter(|(to, _)| chosen(*to)).map(|(_, cost)| *cost).min()
+        let fetch = |draft: &DraftId| {
+            let mut depends_on: Vec<FetchId> =
+                self.drafts.all[*draft].depends_on.iter().map(id_of).collect();
+            depends_on.sort();
+            self.fetch(id_of(draft), &self.drafts.all[*draft], depends_on)
+        };
+        Ok(order.iter().map(fetch).collect())
+    }
+
+    fn fetch(&self, id: FetchId, draft: &Draft, depends_on: Vec<FetchId>) -> Fetch {
+        let condition = |set: SelectionId| match self.selections.condition(set) {
+            condition if condition.any.is_empty() => Condition::always(),
+            condition => condition,
+        };
+        let (condition, request) = match &draft.request {
+            DraftRequest::Root { operation_type, set } => {
+                let condition = condition(*set);
+                let root = self.search.supergraph.root_type(*operation_type);
+                let root = root.and_then(|name| self.search.supergraph.type_id(name));
+                let selection_set = self.finished(*set, root, draft.subgraph, &condition);
+                (condition, FetchRequest::Root { operation_type: *operation_type, selection_set })
+            }
+            DraftRequest::Entities(batches) => {
+                let condition = batches
+                    .iter()
+                    .fold(Condition::never(), |either, batch| either.or(&condition(batch.set)));
+                let batches = batches.iter().map(|batch| EntityBatch {
+                    path: ResponsePath(batch.path.clone()),
+                    representations: batch
+                        .representations
+                        .iter()
+                        .map(|representation| self.representation(representation))
+                        .collect(),
+                    selection_set: self.finished(batch.set, None, draft.subgraph, &condition),
+                });
+                let batches = batches.collect();
+                (condition, FetchRequest::Entities(batches))
+            }
+        };
+        Fetch { id, subgraph: draft.subgraph, depends_on, condition, request }
+    }
+
+    fn finished(
+        &self,
+        set: SelectionId,
+        parent: Option<TypeId>,
+        subgraph: SubgraphId,
+        condition: &Condition,
+    ) -> crate::FetchSelectionSet {
+        let mut finished = self.selections.finish(set, condition);
+        crate::alias::separate_conflicts(&mut finished, parent, self.search.supergraph, subgraph);
+        finished
+    }
+
+    fn representation(&self, draft: &DraftRepresentation) -> Representation {
+        let types = if draft.any { Arc::new([]) } else { self.runtime_types(&[draft.class]) };
+        Representation {
+            runtime_types: types,
+            typename: draft.typename.clone(),
+            fields: draft.fields.clone(),
+        }
+    }
+
+    fn root_solution(
+        &self,
+        root: TypeId,
+        demands: &[Rc<Demand>],
+    ) -> Result<Rc<Solution>, PlanError> {
+        let node = match demands {
+            [only] => Node::Alone(only.id),
+            _ => Node::Below(0),
+        };
+        let solution = self.search.solve(node, demands, root_place(root));
+        self.search.check_budget()?;
+        solution.ok_or_else(|| self.search.explain(demands, root_place(root)))
+    }
+
+    fn root_position(
+        &mut self,
+        operation_type: OperationType,
+        root: TypeId,
+        subgraph: SubgraphId,
+    ) -> Position {
+        let set = self.selections.add_set();
+        let draft = self.drafts.add(Draft {
+            subgraph,
+            depends_on: self.before.clone(),
+            step: self.step,
+            request: DraftRequest::Root { operation_type, set },
+            merged: false,
         });
-        Some(each.sum::<Option<u64>>()? + REQUEST * u64::from(mask.count_ones()))
-    };
-    let best = (1..1usize << subgraphs.len())
-        .filter_map(|mask| cost_of(mask).map(|cost| (cost, mask)))
-        .min()
-        .map_or(0, |(_, mask)| mask);
-    subgraphs
-        .iter()
-        .enumerate()
-        .filter(|(place, _)| best & (1 << place) != 0)
-        .map(|(_, to)| *to)
-        .collect()
+        Position {
+            path: Vec::new(),
+            draft,
+            subgraph,
+            cursors: vec![Cursor { set, type_id: root, classes: TypeSet::one(root) }],
+            overlay: OverlayId::NONE,
+            condition: Condition::always(),
+            universe: TypeSet::one(root),
+        }
+    }
+
+    /// Puts demands, all of which the subgraph resolves, at a position.
+    fn locals(&mut self, demands: &[Rc<Demand>], at: &Position) -> Result<Touched, PlanError> {
+        let mut touched = Touched::new();
+        for demand in demands {
+            let classes: Vec<TypeId> = at.classes().iter().collect();
+            touched.extend(self.local(demand, &classes, at)?);
+        }
+        Ok(touched)
+    }
+
+    /// Places the demands of a node at a position, each as the search says.
+    fn place(
+        &mut self,
+        node: Node,
+        demands: &[Rc<Demand>],
+        at: &Position,
+    ) -> Result<Touched, PlanError> {
+        for cursor in &at.cursors {
+            if self.is_abstract(cursor.type_id, at.subgraph) {
+                let field =
+                    typename(Some(apollo_compiler::name!("__typename")), at.condition.clone());
+                self.selections.field(cursor.set, field, false);
+            }
+        }
+        let mut placements: Vec<Placement> = Vec::new();
+        for class in at.classes().iter() {
+            let place = self.place_of(class, at);
+            let Some(solution) = self.search.solve(node, demands, place) else {
+                self.search.check_budget()?;
+                return Err(self.search.explain(demands, place));
+            };
+            add_placements(&mut placements, &solution, class);
+        }
+        placements.sort_by_key(|placement| {
+            demands.iter().position(|demand| {
+                demand.output == placement.demand.output && demand.name == placement.demand.name
+            })
+        });
+        self.placements(placements, at)
+    }
+
+    fn placements(
+        &mut self,
+        placements: Vec<Placement>,
+        at: &Position,
+    ) -> Result<Touched, PlanError> {
+        let mut touched = Touched::new();
+        let mut hops: IndexMap<SubgraphId, Vec<(Rc<Demand>, Vec<TypeId>)>> = IndexMap::new();
+        for placement in placements {
+            match placement.way {
+                Way::Local => {
+                    touched.extend(self.local(&placement.demand, &placement.classes, at)?);
+                }
+                Way::Hop(to) => {
+                    hops.entry(to).or_default().push((placement.demand, placement.classes));
+                }
+            }
+        }
+        for (to, wanted) in hops {
+            touched.extend(self.hop(to, &wanted, at)?);
+        }
+        Ok(touched)
+    }
+
+    /// Puts a demand of objects of some classes into the fetch where they stand, and goes on below it.
+    fn local(
+        &mut self,
+        demand: &Rc<Demand>,
+        classes: &[TypeId],
+        at: &Position,
+    ) -> Result<Touched, PlanError> {
+        let mut touched = Touched::from([at.draft]);
+        let classes: TypeSet = classes
+            .iter()
+            .copied()
+            .filter(|c| demand.concerns(self.search.supergraph, *c))
+            .collect();
+        let condition = at.condition.and(&demand.condition);
+        if demand.is_typename() {
+            for cursor in &at.cursors {
+                let field = typename(Some(demand.name.clone()), condition.clone());
+                if !cursor.classes.intersection(&classes).is_empty() {
+                    self.selections.field(cursor.set, field, false);
+                }
+            }
+            return Ok(touched);
+        }
+        let output = demand.output.clone().unwrap_or_else(|| {
+            self.names.choose(&position(&at.path), &demand.name, &demand.arguments)
+        });
+        let mut below: IndexMap<OverlayId, Vec<Cursor>> = IndexMap::new();
+        let mut ty = None;
+        for cursor in &at.cursors {
+            let here = classes.intersection(&cursor.classes);
+            for (set, on, classes) in self.targets(cursor, &here, demand, at) {
+                let (presence, field_type) = self.field_in(on, demand, at.subgraph);
+                let child = self.search.supergraph.type_id(field_type.inner_named_type());
+                let field = FetchField {
+                    name: demand.name.clone(),
+                    alias: (output != demand.name).then(|| output.clone()),
+                    output: Some(output.clone()),
+                    arguments: demand.arguments.clone(),
+                    variables: demand.variables.clone(),
+                    condition: condition.clone(),
+                    selection_set: crate::FetchSelectionSet::default(),
+                };
+                let below_set = self.selections.field(set, field, child.is_some());
+                if let Some((set, child)) = below_set.zip(child) {
+                    let overlay = self.overlay_below(classes[0], &demand.name, presence, at);
+                    let classes = self.classes_in(child, at.subgraph);
+                    below.entry(overlay).or_default().push(Cursor { set, type_id: child, classes });
+                }
+                ty = Some(field_type);
+            }
+        }
+        let path = ty.map(|ty| self.path_below(at, &classes, &output, &ty)).unwrap_or_default();
+        for (overlay, cursors) in below {
+            let universe = union(&cursors);
+            let position = Position {
+                path: path.clone(),
+                cursors,
+                overlay,
+                condition: condition.clone(),
+                universe,
+                ..at.clone()
+            };
+            touched.extend(self.place(Node::Below(demand.id), &demand.children, &position)?);
+        }
+        Ok(touched)
+    }
+
+    /// Where in a cursor a field of some classes goes: in the set itself where that means the same, else in a fragment for
+    /// each class.
+    fn targets(
+        &mut self,
+        cursor: &Cursor,
+        classes: &TypeSet,
+        demand: &Demand,
+        at: &Position,
+    ) -> Vec<(SelectionId, TypeId, Vec<TypeId>)> {
+        if classes.is_empty() {
+            return Vec::new();
+        }
+        let all: Vec<TypeId> = classes.iter().collect();
+        let whole = *classes == cursor.classes && self.means_the_same(cursor, &all, demand, at);
+        if whole || !self.is_abstract(cursor.type_id, at.subgraph) {
+            return vec![(cursor.set, cursor.type_id, all)];
+        }
+        all.into_iter()
+            .map(|class| {
+                let types = self.runtime_types(&[class]);
+                let name = self.search.supergraph.type_of(class).name.clone();
+                (self.selections.fragment(cursor.set, &name, &types), class, vec![class])
+            })
+            .collect()
+    }
+
+    /// Whether a field, selected on the cursor's abstract type, is what it is on each of the classes.
+    fn means_the_same(
+        &self,
+        cursor: &Cursor,
+        classes: &[TypeId],
+        demand: &Demand,
+        at: &Position,
+    ) -> bool {
+        let supergraph = self.search.supergraph;
+        let on = supergraph.field_of(cursor.type_id, &demand.name);
+        if on.is_none_or(|field| field.presences[at.subgraph.index()].is_none()) {
+            return false;
+        }
+        if demand.children.is_empty() {
+            return true;
+        }
+        let (presence, ty) = self.field_in(cursor.type_id, demand, at.subgraph);
+        let Some(child) = supergraph.type_id(ty.inner_named_type()) else { return true };
+        let overlay = self.overlay_below(cursor.type_id, &demand.name, presence, at);
+        let mut each = TypeSet::from_iter([]);
+        for class in classes {
+            let (presence, ty) = self.field_in(*class, demand, at.subgraph);
+            let Some(child) = supergraph.type_id(ty.inner_named_type()) else { return false };
+            if self.overlay_below(*class, &demand.name, presence, at) != overlay {
+                return false;
+            }
+            each = each.union(&self.classes_in(child, at.subgraph));
+        }
+        each == self.classes_in(child, at.subgraph)
+    }
+
+    /// A field as a subgraph has it on a type.
+    fn field_in(
+        &self,
+        on: TypeId,
+        demand: &Demand,
+        subgraph: SubgraphId,
+    ) -> (Option<&'a FieldPresence>, Type) {
+        let supergraph = self.search.supergraph;
+        let field = supergraph.field_of(on, &demand.name);
+        let presence = field.and_then(|field| field.presences[subgraph.index()].as_ref());
+        let resolution = || supergraph.resolution(demand.parent, on, &demand.name, subgraph);
+        let presence = presence.or_else(|| resolution().map(|resolution| resolution.presence));
+        let ty = presence.map(|p| &p.ty).or(field.map(|f| &f.ty)).cloned();
+        (presence, ty.unwrap_or_else(|| Type::Named(apollo_compiler::name!("Unknown"))))
+    }
+
+    fn overlay_below(
+        &self,
+        class: TypeId,
+        field: &str,
+        presence: Option<&FieldPresence>,
+        at: &Position,
+    ) -> OverlayId {
+        let overlays = &self.search.overlays;
+        overlays.below(overlays.for_class(at.overlay, class), field, presence)
+    }
+
+    /// The path to the values of a field.
+    fn path_below(
+        &self,
+        at: &Position,
+        classes: &TypeSet,
+        output: &Name,
+        ty: &Type,
+    ) -> Vec<PathElement> {
+        let mut path = at.path.clone();
+        if at.universe.len() > 1 && !at.universe.is_subset(classes) {
+            let classes: Vec<TypeId> = classes.iter().collect();
+            path.push(PathElement::TypeCondition(self.runtime_types(&classes)));
+        }
+        path.push(PathElement::Key(output.clone()));
+        path.extend(std::iter::repeat_n(PathElement::Items, list_depth(ty)));
+        path
+    }
+
+    /// Asks a subgraph, in a request of its own, for demands on objects of some classes.
+    fn hop(
+        &mut self,
+        to: SubgraphId,
+        wanted: &[(Rc<Demand>, Vec<TypeId>)],
+        at: &Position,
+    ) -> Result<Touched, PlanError> {
+        let mut touched = Touched::new();
+        for (hop, classes) in self.hop_groups(to, wanted, at) {
+            let concerned = |classes: &[TypeId], of: &[TypeId]| -> Vec<TypeId> {
+                classes.iter().copied().filter(|class| of.contains(class)).collect()
+            };
+            let condition = wanted
+                .iter()
+                .filter(|(_, of)| !concerned(&classes, of).is_empty())
+                .fold(Condition::never(), |either, (d, _)| {
+                    either.or(&at.condition.and(&d.condition))
+                });
+            let mut placements = Vec::new();
+            for class in &classes {
+                add_placements(&mut placements, &hop.inputs, *class);
+            }
+            let inner = Position { condition, ..at.clone() };
+            let frame = Frame::Hops(self.place_of(classes[0], at));
+            let mut ready = self.framed(frame, |this| this.placements(placements, &inner))?;
+            ready.insert(at.draft);
+            touched.extend(&ready);
+            let keys = self.represented(&hop.key, &classes, &position(&at.path), true);
+            let mut jobs: Vec<(Option<&FieldSet>, &Rc<Demand>, Vec<TypeId>)> = Vec::new();
+            for (demand, of) in wanted {
+                for class in concerned(&classes, of) {
+                    let requires = self.search.requirement(demand, class, to);
+                    match jobs.iter_mut().find(|(r, d, _)| *r == requires && d.id == demand.id) {
+                        Some((_, _, classes)) => classes.push(class),
+                        None => jobs.push((requires, demand, vec![class])),
+                    }
+                }
+            }
+            jobs.sort_by_key(|(requires, _, _)| requires.is_some());
+            for (requires, demand, classes) in jobs {
+                let (ready, fields) = match requires {
+                    None => (ready.clone(), Vec::new()),
+                    Some(set) => self.require(set, demand, to, &classes, at, &ready)?,
+                };
+                let landing = self.enter(to, &hop, &keys, &classes, fields, &ready, at);
+                touched.extend(self.land(demand, &classes, &landing)?);
+            }
+        }
+        Ok(touched)
+    }
+
+    /// The classes that take the same way into a subgraph.
+    fn hop_groups(
+        &self,
+        to: SubgraphId,
+        wanted: &[(Rc<Demand>, Vec<TypeId>)],
+        at: &Position,
+    ) -> Vec<(Rc<Hop>, Vec<TypeId>)> {
+        let classes: TypeSet = wanted.iter().flat_map(|(_, classes)| classes).copied().collect();
+        let mut groups: Vec<(Rc<Hop>, Vec<TypeId>)> = Vec::new();
+        for class in classes.iter() {
+            let hops = self.search.hops(self.place_of(class, at));
+            let hop = hops[to.index()].clone().expect("the search found this way");
+            let same = groups.iter_mut().find(|(known, classes)| {
+                known.key == hop.key
+                    && known.inputs == hop.inputs
+                    && (known.typename == classes[0]) == (hop.typename == class)
+                    && (known.typename == hop.typename || hop.typename == class)
+            });
+            match same {
+                Some((_, classes)) => classes.push(class),
+                None => groups.push((hop, vec![class])),
+            }
+        }
+        groups
+    }
+
+    /// Gets what a field requires; the fetches to wait for, and what is sent.
+    fn require(
+        &mut self,
+        set: &FieldSet,
+        demand: &Rc<Demand>,
+        to: SubgraphId,
+        classes: &[TypeId],
+        at: &Position,
+        ready: &Touched,
+    ) -> Result<(Touched, Vec<RepresentationSelection>), PlanError> {
+        let hidden = self.search.hidden(set);
+        let inner = Position { condition: at.condition.and(&demand.condition), ..at.clone() };
+        let frame = Frame::Requirement(classes[0], demand.name.clone(), to);
+        let touched = self.framed(frame, |this| {
+            let mut placements = Vec::new();
+            for class in classes {
+                let place = this.place_of(*class, at);
+                let solution = this.search.solve(hidden.node, &hidden.demands, place);
+                let Some(solution) = solution else {
+                    this.search.check_budget()?;
+                    return Err(this.search.explain(&hidden.demands, place));
+                };
+                add_placements(&mut placements, &solution, *class);
+            }
+            this.placements(placements, &inner)
+        })?;
+        let fields = self.represented(set, classes, &position(&at.path), false);
+        Ok((touched.union(ready).copied().collect(), fields))
+    }
+
+    /// The fetch of entities that takes up these objects, and where they stand in it.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of it describes one way of one kind of objects"
+    )]
+    fn enter(
+        &mut self,
+        to: SubgraphId,
+        hop: &Hop,
+        keys: &[RepresentationSelection],
+        classes: &[TypeId],
+        fields: Vec<RepresentationSelection>,
+        ready: &Touched,
+        at: &Position,
+    ) -> Position {
+        let supergraph = self.search.supergraph;
+        let own = !supergraph.is_interface_object(hop.typename, to)
+            && supergraph.type_of(hop.typename).kind == TypeKind::Object;
+        let name_of = |class: TypeId| {
+            let id = if own { class } else { hop.typename };
+            supergraph.type_of(id).name.clone()
+        };
+        let representations: Vec<DraftRepresentation> = classes
+            .iter()
+            .map(|class| DraftRepresentation {
+                class: *class,
+                any: at.universe.len() <= 1,
+                typename: name_of(*class),
+                fields: keys.iter().chain(&fields).cloned().collect(),
+            })
+            .collect();
+        let known = self.drafts.joinable(to, &at.path, self.step, ready, &representations);
+        let draft = known.unwrap_or_else(|| {
+            let set = self.selections.add_set();
+            let batch = DraftBatch { path: at.path.clone(), representations: Vec::new(), set };
+            self.drafts.add(Draft {
+                subgraph: to,
+                depends_on: ready.clone(),
+                step: self.step,
+                request: DraftRequest::Entities(vec![batch]),
+                merged: false,
+            })
+        });
+        let DraftRequest::Entities(batches) = &mut self.drafts.all[draft].request else {
+            unreachable!("only fetches of entities are joined");
+        };
+        represent(&mut batches[0].representations, representations);
+        let root = batches[0].set;
+        let cursors: Vec<Cursor> = if own {
+            classes
+                .iter()
+                .map(|class| {
+                    let types = self.runtime_types(&[*class]);
+                    let set = self.selections.fragment(root, &name_of(*class), &types);
+                    Cursor { set, type_id: *class, classes: TypeSet::one(*class) }
+                })
+                .collect()
+        } else {
+            let all: Vec<TypeId> =
+                supergraph.query_graph().runtime_types(hop.typename).iter().collect();
+            let types = self.runtime_types(&all);
+            let set = self.selections.fragment(root, &name_of(hop.typename), &types);
+            let landed = match classes {
+                [class] if *class == hop.typename => self.classes_in(hop.typename, to),
+                _ => classes.iter().copied().collect(),
+            };
+            vec![Cursor { set, type_id: hop.typename, classes: landed }]
+        };
+        let landed = union(&cursors);
+        let universe = if landed.is_subset(&at.universe) { at.universe.clone() } else { landed };
+        Position { draft, subgraph: to, cursors, overlay: OverlayId::NONE, universe, ..at.clone() }
+    }
+
+    /// Puts a demand into the fetch of entities that was entered for it.
+    fn land(
+        &mut self,
+        demand: &Rc<Demand>,
+        classes: &[TypeId],
+        landing: &Position,
+    ) -> Result<Touched, PlanError> {
+        let landed: Vec<TypeId> = landing.classes().iter().collect();
+        if landed == classes {
+            return self.local(demand, classes, landing);
+        }
+        // An interface's objects have got their own types: from here, each is a place of its own.
+        let node = Node::Alone(demand.id);
+        Ok(&self.place(node, std::slice::from_ref(demand), landing)?
+            | &Touched::from([landing.draft]))
+    }
+
+    /// What is sent of a field set that has been put at a position.
+    fn represented(
+        &mut self,
+        set: &FieldSet,
+        classes: &[TypeId],
+        at: &[Name],
+        key: bool,
+    ) -> Vec<RepresentationSelection> {
+        let fields = self.search.fields_for(set, classes[0]).into_iter().cloned();
+        let flat = FieldSet { selections: fields.map(FieldSetSelection::Field).collect() };
+        self.represented_below(&flat, Some(classes[0]), at, key)
+    }
+
+    fn represented_below(
+        &mut self,
+        set: &FieldSet,
+        ty: Option<TypeId>,
+        at: &[Name],
+        key: bool,
+    ) -> Vec<RepresentationSelection> {
+        let supergraph = self.search.supergraph;
+        let mut fields = Vec::new();
+        for selection in &set.selections {
+            match selection {
+                FieldSetSelection::Field(field) if field.name == "__typename" => {}
+                FieldSetSelection::Field(field) => {
+                    let input = self.names.choose(at, &field.name, &field.arguments);
+                    let child = ty.and_then(|ty| self.composite_type(ty, &field.name));
+                    let mut below = at.to_vec();
+                    below.push(input.clone());
+                    let mut inner = self.represented_below(&field.selections, child, &below, key);
+                    if child.is_some_and(|id| supergraph.type_of(id).kind != TypeKind::Object) {
+                        let name = apollo_compiler::name!("__typename");
+                        inner.insert(
+                            0,
+                            RepresentationSelection::Field {
+                                input: name.clone(),
+                                name,
+                                key: false,
+                                fields: Vec::new(),
+                            },
+                        );
+                    }
+                    let name = field.name.clone();
+                    fields.push(RepresentationSelection::Field { name, input, key, fields: inner });
+                }
+                FieldSetSelection::InlineFragment { type_condition, selections } => {
+                    let on = type_condition.as_ref().and_then(|name| supergraph.type_id(name));
+                    let inner = self.represented_below(selections, on.or(ty), at, key);
+                    let types = on.or(ty).map(|on| supergraph.query_graph().runtime_types(on));
+                    let types: Vec<TypeId> = types.into_iter().flat_map(TypeSet::iter).collect();
+                    fields.push(RepresentationSelection::InlineFragment {
+                        runtime_types: self.runtime_types(&types),
+                        fields: inner,
+                    });
+                }
+            }
+        }
+        fields
+    }
+
+    /// The composite type of a field in the supergraph.
+    fn composite_type(&self, on: TypeId, field: &str) -> Option<TypeId> {
+        let supergraph = self.search.supergraph;
+        let field = supergraph.field_of(on, field)?;
+        supergraph.type_id(field.ty.inner_named_type())
+    }
+
+    /// Builds something with a frame open, as the search had it when it found the way.
+    fn framed<T>(
+        &mut self,
+        frame: Frame,
+        build: impl FnOnce(&mut Self) -> Result<T, PlanError>,
+    ) -> Result<T, PlanError> {
+        self.search.open(frame);
+        let result = build(self);
+        self.search.close();
+        result
+    }
+
+    fn place_of(&self, class: TypeId, at: &Position) -> Place {
+        let overlay = self.search.overlays.for_class(at.overlay, class);
+        Place { class, subgraph: Some(at.subgraph), overlay }
+    }
+
+    /// Whether a type's objects differ in a subgraph.
+    fn is_abstract(&self, id: TypeId, subgraph: SubgraphId) -> bool {
+        self.search.supergraph.type_of(id).kind != TypeKind::Object
+            && !self.search.supergraph.is_interface_object(id, subgraph)
+    }
+
+    fn classes_in(&self, id: TypeId, subgraph: SubgraphId) -> TypeSet {
+        let classes = self.search.supergraph.query_graph().classes(id, subgraph);
+        classes.cloned().unwrap_or_else(|| TypeSet::one(id))
+    }
+
+    /// The names of the object types that objects of these classes have.
+    fn runtime_types(&self, classes: &[TypeId]) -> Arc<[Name]> {
+        let supergraph = self.search.supergraph;
+        let runtime =
+            classes.iter().flat_map(|id| supergraph.query_graph().runtime_types(*id).iter());
+        runtime.map(|id| supergraph.type_of(id).name.clone()).collect()
+    }
 }
 
-/// The path by entries alone, as `register` counts it.
-fn key_path(path: &[PathElement]) -> String {
-    path.iter()
-        .filter_map(|element| match element {
-            PathElement::Key(key) => Some(format!(".{key}")),
-            PathElement::Items | PathElement::TypeCondition(_) => None,
-        })
-        .collect()
+impl Position {
+    fn classes(&self) -> TypeSet {
+        union(&self.cursors)
+    }
+}
+
+fn union(cursors: &[Cursor]) -> TypeSet {
+    cursors.iter().flat_map(|cursor| cursor.classes.iter()).collect()
+}
+
+fn root_place(root: TypeId) -> Place {
+    Place { class: root, subgraph: None, overlay: OverlayId::NONE }
+}
+
+fn by_subgraph(solution: &Solution) -> IndexMap<SubgraphId, Vec<Rc<Demand>>> {
+    let mut found: IndexMap<SubgraphId, Vec<Rc<Demand>>> = IndexMap::new();
+    for (way, demand) in &solution.assignments {
+        if let Way::Hop(to) = way {
+            found.entry(*to).or_default().push(demand.clone());
+        }
+    }
+    found
+}
+
+/// Adds how the demands of objects of one more class are met.
+fn add_placements(placements: &mut Vec<Placement>, solution: &Solution, class: TypeId) {
+    for (way, demand) in &solution.assignments {
+        match placements.iter_mut().find(|p| p.way == *way && p.demand.id == demand.id) {
+            Some(known) => known.classes.push(class),
+            None => placements.push(Placement {
+                demand: demand.clone(),
+                way: *way,
+                classes: vec![class],
+            }),
+        }
+    }
+}
+
+/// How many lists a type is wrapped in.
+fn list_depth(ty: &Type) -> usize {
+    match ty {
+        Type::List(inner) | Type::NonNullList(inner) => 1 + list_depth(inner),
+        Type::Named(_) | Type::NonNullNamed(_) => 0,
+    }
 }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use apollo_compiler::ast::OperationType;
 use supergraph::Supergraph;
 
+use crate::tree::Tree;
 use crate::{
-    Condition, Fetch, FetchRequest, FetchSelection, FetchSelectionSet, QueryPlan,
+    Condition, EntityBatch, Fetch, FetchRequest, FetchSelection, FetchSelectionSet, QueryPlan,
     RepresentationSelection,
 };
 
@@ -40,7 +42,7 @@ use crate::{
 /// }
 /// ```
 ///
-/// A `Sequence` shows what could run after what; the executor starts a fetch as soon as its own inputs are there.
+/// Several batches of entities in one request print as `BatchFetch`. A `Sequence` shows what could run after what; the executor starts a fetch as soon as its own inputs are there.
 pub struct QueryPlanDisplay<'a> {
     plan: &'a QueryPlan,
     supergraph: &'a Supergraph,
@@ -51,53 +53,31 @@ impl QueryPlan {
     pub fn display<'a>(&'a self, supergraph: &'a Supergraph) -> QueryPlanDisplay<'a> {
         QueryPlanDisplay { plan: self, supergraph }
     }
-
-    /// The fetches by the earliest moment at which they can run: those of a stage need only earlier ones.
-    pub fn stages(&self) -> Vec<Vec<&Fetch>> {
-        let mut stage_of: Vec<usize> = Vec::new();
-        let mut stages: Vec<Vec<&Fetch>> = Vec::new();
-        for fetch in &self.fetches {
-            let stage =
-                fetch.depends_on.iter().map(|id| stage_of[id.0 as usize] + 1).max().unwrap_or(0);
-            stage_of.push(stage);
-            if stages.len() <= stage {
-                stages.resize(stage + 1, Vec::new());
-            }
-            stages[stage].push(fetch);
-        }
-        stages
-    }
 }
 
 impl fmt::Display for QueryPlanDisplay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stages = self.plan.stages();
         let mut printer = Printer { f, depth: 0 };
         printer.open("QueryPlan")?;
-        let sequence = stages.len() > 1;
-        if sequence {
-            printer.open("Sequence")?;
-        }
-        for fetches in &stages {
-            let parallel = fetches.len() > 1;
-            if parallel {
-                printer.open("Parallel")?;
-            }
-            for fetch in fetches {
-                self.fetch(fetch, &mut printer)?;
-            }
-            if parallel {
-                printer.close(",")?;
-            }
-        }
-        if sequence {
-            printer.close(",")?;
+        if let Some(tree) = self.plan.tree() {
+            self.tree(&tree, &mut printer)?;
         }
         printer.close("")
     }
 }
 
 impl QueryPlanDisplay<'_> {
+    fn tree(&self, tree: &Tree<'_>, printer: &mut Printer<'_, '_>) -> fmt::Result {
+        let (name, parts) = match tree {
+            Tree::Fetch(fetch) => return self.fetch(fetch, printer),
+            Tree::Sequence(parts) => ("Sequence", parts),
+            Tree::Parallel(parts) => ("Parallel", parts),
+        };
+        printer.open(name)?;
+        parts.iter().try_for_each(|part| self.tree(part, printer))?;
+        printer.close(",")
+    }
+
     fn fetch(&self, fetch: &Fetch, printer: &mut Printer<'_, '_>) -> fmt::Result {
         let conditional = !fetch.condition.is_always();
         if conditional {
@@ -105,32 +85,35 @@ impl QueryPlanDisplay<'_> {
         }
         let service = self.supergraph.subgraph(fetch.subgraph).name.as_str();
         match &fetch.request {
-            FetchRequest::Root { selection_set, .. } => {
+            FetchRequest::Root { operation_type, selection_set } => {
                 printer.open(&format!("Fetch(service: {service:?})"))?;
-                printer.open("")?;
+                let keyword = match operation_type {
+                    OperationType::Query => "",
+                    other => other.name(),
+                };
+                printer.open(keyword)?;
                 printer.selection_set(selection_set)?;
                 printer.close("")?;
                 printer.close(",")?;
             }
-            FetchRequest::Entities(batches) => {
-                for batch in batches {
+            FetchRequest::Entities(batches) => match batches.as_slice() {
+                [batch] => {
                     printer.open(&format!("Flatten(path: \"{}\")", batch.path))?;
                     printer.open(&format!("Fetch(service: {service:?})"))?;
-                    printer.open("")?;
-                    for representation in &batch.representations {
-                        printer.open(&format!("... on {}", representation.typename))?;
-                        printer.line("__typename")?;
-                        printer.representation(&representation.fields)?;
-                        printer.close("")?;
-                    }
-                    printer.close(" =>")?;
-                    printer.open("")?;
-                    printer.selection_set(&batch.selection_set)?;
-                    printer.close("")?;
+                    printer.batch(batch)?;
                     printer.close(",")?;
                     printer.close(",")?;
                 }
-            }
+                batches => {
+                    printer.open(&format!("BatchFetch(service: {service:?})"))?;
+                    for batch in batches {
+                        printer.open(&format!("Flatten(path: \"{}\")", batch.path))?;
+                        printer.batch(batch)?;
+                        printer.close(",")?;
+                    }
+                    printer.close(",")?;
+                }
+            },
         }
         if conditional { printer.close(",") } else { Ok(()) }
     }
@@ -156,6 +139,21 @@ impl Printer<'_, '_> {
     fn close(&mut self, after: &str) -> fmt::Result {
         self.depth -= 1;
         self.line(&format!("}}{after}"))
+    }
+
+    /// `{ representations } => { selections }`
+    fn batch(&mut self, batch: &EntityBatch) -> fmt::Result {
+        self.open("")?;
+        for representation in &batch.representations {
+            self.open(&format!("... on {}", representation.typename))?;
+            self.line("__typename")?;
+            self.representation(&representation.fields)?;
+            self.close("")?;
+        }
+        self.close(" =>")?;
+        self.open("")?;
+        self.selection_set(&batch.selection_set)?;
+        self.close("")
     }
 
     fn selection_set(&mut self, set: &FetchSelectionSet) -> fmt::Result {
@@ -216,7 +214,7 @@ impl Printer<'_, '_> {
 }
 
 /// `$a & !$b | $c`
-fn condition_text(condition: &Condition) -> String {
+pub(crate) fn condition_text(condition: &Condition) -> String {
     let alternatives: Vec<String> = condition
         .any
         .iter()

@@ -1,24 +1,33 @@
 //! Plans which subgraph is asked for what.
 //!
-//! 1. `Demands::of_selection_set` normalises the operation: fragments merged, impossible types dropped, `@skip` and
-//!    `@include` turned into conditions on what is wanted.
-//! 2. `Costs` says for every demand who can answer it from where, and how dearly: a memoised search over the demand tree
-//!    and the table of hops between subgraphs (`Router::hops`), never an enumeration of paths.
-//! 3. `Builder` places each demand where it is cheapest: at hand, or behind a hop by an entity's key, with what a field
-//!    requires sent along.
+//! 1. `Normalizer::operation` turns the operation into a tree of demands: fragments merged, impossible types dropped,
+//!    `@skip` and `@include` as conditions on what is wanted.
+//! 2. `Search::solve` says for every object, by its class and the subgraph it stands in, how the demands on it are met: at
+//!    hand, or by a hop to a subgraph that has one of its keys. It remembers by place and never enumerates paths.
+//! 3. `Builder` walks the demands from the root and puts each into the fetch that the search chose, with keys and required
+//!    fields under entries of their own; `Drafts::merge` joins requests that need not be apart.
 //! 4. [`QueryPlan`] is the result: data with a notation to print it in, and [`request_text`] for what is sent.
 //!
 //! Pure: no runtime, clock, environment or I/O; the same operation gives the same plan.
 
+mod alias;
 mod build;
+mod choice;
+mod condition;
 mod cost;
 mod demand;
 mod display;
+mod draft;
+mod entry_name;
 mod error;
-mod hop;
+mod json;
+mod normalize;
+mod overlay;
 mod plan;
 mod request_text;
+mod search;
 mod selection;
+mod tree;
 
 use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::{ExecutableDocument, Operation};
@@ -31,8 +40,9 @@ pub use plan::*;
 pub use request_text::{RequestText, request_text};
 
 use crate::build::Builder;
-use crate::cost::Costs;
-use crate::demand::Demands;
+use crate::demand::Ids;
+use crate::normalize::Normalizer;
+use crate::search::Search;
 
 /// Plans one operation of a document that is valid against the API schema.
 pub fn plan(
@@ -40,14 +50,18 @@ pub fn plan(
     document: &Valid<ExecutableDocument>,
     operation: &Operation,
 ) -> Result<QueryPlan, PlanError> {
-    let mut demands = Demands::new(supergraph, document);
-    let mut wanted = demands.of_selection_set(&operation.selection_set);
-    wanted.retain(|demand| !demand.name.starts_with("__"));
-    let root = operation.object_type();
-    let mut builder = Builder::new(Costs::new(supergraph), demands);
-    match operation.operation_type {
-        OperationType::Mutation => builder.mutation(root, &wanted)?,
-        operation_type => builder.query(operation_type, root, &wanted)?,
+    let ids = Ids::default();
+    let operation_type = operation.operation_type;
+    let mut fetches = Vec::new();
+    if let Some(root) = supergraph.type_id(operation.object_type()) {
+        let normalizer = Normalizer { supergraph, document, ids: &ids };
+        let demands = normalizer.operation(root, &operation.selection_set);
+        let mut builder = Builder::new(Search::new(supergraph, &ids), &demands);
+        match operation_type {
+            OperationType::Mutation => builder.mutation(root, &demands)?,
+            _ => builder.query(operation_type, root, &demands)?,
+        }
+        fetches = builder.finish()?;
     }
-    Ok(QueryPlan { operation_type: operation.operation_type, fetches: builder.finish() })
+    Ok(QueryPlan { operation_type, fetches })
 }

@@ -191,68 +191,6 @@ pub struct Literal {
     pub holds_if: bool,
 }
 
-impl Condition {
-    /// Holds always.
-    pub fn always() -> Condition {
-        Condition { any: vec![Vec::new()] }
-    }
-
-    /// Whether it holds whatever the variables say.
-    pub fn is_always(&self) -> bool {
-        self.any.iter().any(Vec::is_empty)
-    }
-
-    /// Holds where both do.
-    #[must_use]
-    pub fn and(&self, other: &Self) -> Self {
-        let mut any = Vec::new();
-        for a in &self.any {
-            for b in &other.any {
-                let mut all: Vec<Literal> = a.iter().chain(b).cloned().collect();
-                all.sort();
-                all.dedup();
-                let contradicts = all.windows(2).any(|pair| pair[0].variable == pair[1].variable);
-                if !contradicts {
-                    any.push(all);
-                }
-            }
-        }
-        Self { any }.simplified()
-    }
-
-    /// Holds where one of them does.
-    #[must_use]
-    pub fn or(&self, other: &Self) -> Self {
-        Self { any: self.any.iter().chain(&other.any).cloned().collect() }.simplified()
-    }
-
-    /// Without alternatives that another one makes superfluous.
-    fn simplified(mut self) -> Self {
-        self.any.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
-        self.any.dedup();
-        let mut kept: Vec<Vec<Literal>> = Vec::new();
-        for all in self.any {
-            if !kept.iter().any(|weaker| weaker.iter().all(|literal| all.contains(literal))) {
-                kept.push(all);
-            }
-        }
-        Self { any: kept }
-    }
-
-    /// Whether it holds, given the value of each variable.
-    pub fn holds(&self, value_of: impl Fn(&Name) -> bool) -> bool {
-        self.any
-            .iter()
-            .any(|all| all.iter().all(|literal| value_of(&literal.variable) == literal.holds_if))
-    }
-}
-
-impl Default for Condition {
-    fn default() -> Self {
-        Condition::always()
-    }
-}
-
 impl fmt::Display for ResponsePath {
     /// `me.reviews.@.author`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,24 +1,25 @@
 //! The selection sets of the requests while they are being built: an arena, merged field by field.
 
+use std::sync::Arc;
+
 use apollo_compiler::Name;
 
-use crate::demand::Types;
 use crate::{Condition, FetchField, FetchInlineFragment, FetchSelection, FetchSelectionSet};
 
 /// A selection set in the arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SelectionId(usize);
 
-/// All selection sets of a plan.
+/// All selection sets of a plan. Conditions in it are absolute: they include those of everything around.
 #[derive(Debug, Default)]
 pub(crate) struct Selections {
     sets: Vec<Vec<Entry>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Entry {
     Field { field: FetchField, below: Option<SelectionId> },
-    Fragment { type_condition: Name, runtime_types: Types, below: SelectionId },
+    Fragment { type_condition: Name, runtime_types: Arc<[Name]>, below: SelectionId },
 }
 
 impl Selections {
@@ -33,27 +34,26 @@ impl Selections {
         &mut self,
         set: SelectionId,
         type_condition: &Name,
-        runtime_types: &Types,
+        runtime_types: &Arc<[Name]>,
     ) -> SelectionId {
-        for entry in &self.sets[set.0] {
+        for entry in &mut self.sets[set.0] {
             if let Entry::Fragment { type_condition: known, runtime_types: types, below } = entry
                 && known == type_condition
-                && types == runtime_types
             {
+                if types.len() < runtime_types.len() {
+                    *types = runtime_types.clone();
+                }
                 return *below;
             }
         }
         let below = self.add_set();
-        let entry = Entry::Fragment {
-            type_condition: type_condition.clone(),
-            runtime_types: runtime_types.clone(),
-            below,
-        };
-        self.sets[set.0].push(entry);
+        let (type_condition, runtime_types) = (type_condition.clone(), runtime_types.clone());
+        self.sets[set.0].push(Entry::Fragment { type_condition, runtime_types, below });
         below
     }
 
-    /// Adds a field; one with the same output and arguments is kept, under either condition. Gives the set below it.
+    /// Adds a field with its condition; one with the same output and arguments is kept, under either condition. Gives
+    /// the set below it.
     pub(crate) fn field(
         &mut self,
         set: SelectionId,
@@ -75,66 +75,105 @@ impl Selections {
         below
     }
 
-    /// The condition under which anything of a set is wanted.
-    pub(crate) fn condition(&self, set: SelectionId) -> Condition {
-        let mut condition = Condition { any: Vec::new() };
-        for entry in &self.sets[set.0] {
-            condition = match entry {
-                Entry::Field { field, .. }
-                    if field.name == "__typename" && field.output.is_none() =>
-                {
-                    continue;
-                }
-                Entry::Field { field, .. } => condition.or(&field.condition),
-                Entry::Fragment { below, .. } => condition.or(&self.condition(*below)),
-            };
-        }
-        condition
-    }
-
-    /// The finished selection set. Empty fragments are left out; an empty set gets a `__typename` that goes nowhere.
-    pub(crate) fn finish(&self, set: SelectionId) -> FetchSelectionSet {
-        let mut selections: Vec<FetchSelection> = Vec::new();
-        for entry in &self.sets[set.0] {
+    /// Adds all that is in one set to another.
+    pub(crate) fn merge(&mut self, into: SelectionId, from: SelectionId) {
+        for entry in self.sets[from.0].clone() {
             match entry {
                 Entry::Field { field, below } => {
-                    let selection_set = below.map(|below| self.finish(below)).unwrap_or_default();
-                    selections
-                        .push(FetchSelection::Field(FetchField { selection_set, ..field.clone() }));
+                    let known = self.field(into, field, below.is_some());
+                    if let Some((known, below)) = known.zip(below) {
+                        self.merge(known, below);
+                    }
                 }
-                Entry::Fragment { type_condition, runtime_types, below }
-                    if !self.sets[below.0].is_empty() =>
-                {
-                    selections.push(FetchSelection::InlineFragment(FetchInlineFragment {
-                        type_condition: type_condition.clone(),
-                        runtime_types: runtime_types.clone(),
-                        condition: Condition::always(),
-                        selection_set: self.finish(*below),
+                Entry::Fragment { type_condition, runtime_types, below } => {
+                    let known = self.fragment(into, &type_condition, &runtime_types);
+                    self.merge(known, below);
+                }
+            }
+        }
+    }
+
+    /// The condition under which anything of a set is wanted.
+    pub(crate) fn condition(&self, set: SelectionId) -> Condition {
+        self.sets[set.0].iter().fold(Condition::never(), |condition, entry| match entry {
+            Entry::Field { field, .. } => condition.or(&field.condition),
+            Entry::Fragment { below, .. } => condition.or(&self.condition(*below)),
+        })
+    }
+
+    /// The finished selection set, where `outer` is known to hold. Empty fragments are left out; an empty set gets a
+    /// `__typename` that goes nowhere.
+    pub(crate) fn finish(&self, set: SelectionId, outer: &Condition) -> FetchSelectionSet {
+        let mut selections = self.selections(set, outer, &[]);
+        if selections.is_empty() {
+            selections.push(FetchSelection::Field(typename(None, Condition::always())));
+        }
+        FetchSelectionSet { selections }
+    }
+
+    /// The selections of a set, but leaves that stand around it already.
+    fn selections(
+        &self,
+        set: SelectionId,
+        outer: &Condition,
+        around: &[&FetchField],
+    ) -> Vec<FetchSelection> {
+        let mut leaves: Vec<&FetchField> = around.to_vec();
+        leaves.extend(self.sets[set.0].iter().filter_map(|entry| match entry {
+            Entry::Field { field, below: None } => Some(field),
+            _ => None,
+        }));
+        let mut selections = Vec::new();
+        for entry in &self.sets[set.0] {
+            match entry {
+                Entry::Field { field, below: None } if around.iter().any(|f| covers(f, field)) => {}
+                Entry::Field { field, below } => {
+                    let selection_set = below.map(|below| self.finish(below, &field.condition));
+                    selections.push(FetchSelection::Field(FetchField {
+                        selection_set: selection_set.unwrap_or_default(),
+                        condition: field.condition.inside(outer),
+                        ..field.clone()
                     }));
                 }
-                Entry::Fragment { .. } => {}
+                Entry::Fragment { type_condition, runtime_types, below } => {
+                    let condition = self.condition(*below);
+                    let inner = self.selections(*below, &condition, &leaves);
+                    if !inner.is_empty() {
+                        selections.push(FetchSelection::InlineFragment(FetchInlineFragment {
+                            type_condition: type_condition.clone(),
+                            runtime_types: runtime_types.clone(),
+                            condition: condition.inside(outer),
+                            selection_set: FetchSelectionSet { selections: inner },
+                        }));
+                    }
+                }
             }
         }
         // `__typename` first: who scans the answer knows the type before the fields.
         selections.sort_by_key(
             |selection| !matches!(selection, FetchSelection::Field(f) if f.name == "__typename"),
         );
-        if selections.is_empty() {
-            selections.push(FetchSelection::Field(typename(None)));
-        }
-        FetchSelectionSet { selections }
+        selections
     }
 }
 
+/// Whether a leaf is superfluous where another stands.
+fn covers(around: &FetchField, leaf: &FetchField) -> bool {
+    around.name == leaf.name
+        && around.output == leaf.output
+        && around.arguments == leaf.arguments
+        && (around.condition.is_always() || around.condition == leaf.condition)
+}
+
 /// A `__typename`, with the entry of the response tree it goes to.
-pub(crate) fn typename(output: Option<Name>) -> FetchField {
+pub(crate) fn typename(output: Option<Name>, condition: Condition) -> FetchField {
     FetchField {
         name: apollo_compiler::name!("__typename"),
-        alias: output.clone().filter(|key| key != "__typename"),
+        alias: None,
         output,
         arguments: String::new(),
         variables: Vec::new(),
-        condition: Condition::always(),
+        condition,
         selection_set: FetchSelectionSet::default(),
     }
 }

@@ -503,14 +503,14 @@ fn keys_come_in_the_order_of_the_first_selection_that_counts() {
         (
             r#"{"late":true}"#,
             expect![[r#"
-            catalog: query{product{kind:__typename name weight id}}
-            {"data":{"product":{"weight":1,"id":"1","name":"n","kind":"Product"}}}"#]],
+                catalog: query{product{__typename name weight id}}
+                {"data":{"product":{"weight":1,"id":"1","name":"n","kind":"Product"}}}"#]],
         ),
         (
             r#"{"late":false}"#,
             expect![[r#"
-            catalog: query{product{kind:__typename name weight id}}
-            {"data":{"product":{"name":"n","weight":1,"id":"1","kind":"Product"}}}"#]],
+                catalog: query{product{__typename name weight id}}
+                {"data":{"product":{"name":"n","weight":1,"id":"1","kind":"Product"}}}"#]],
         ),
     ] {
         let answers =

@@ -1,0 +1,231 @@
+//! Normalizes an operation into demands: fragments merged, impossible types dropped, `@skip` and `@include` as conditions.
+
+use std::rc::Rc;
+
+use apollo_compiler::ast::{Argument, Value};
+use apollo_compiler::executable::{
+    DirectiveList, ExecutableDocument, Field, Selection, SelectionSet,
+};
+use apollo_compiler::{Name, Node};
+use supergraph::{SubgraphSet, Supergraph, TypeId, TypeSet, arguments_text};
+
+use crate::demand::{Demand, Ids};
+use crate::{Condition, Literal};
+
+/// Makes demands of an operation.
+pub(crate) struct Normalizer<'a> {
+    pub(crate) supergraph: &'a Supergraph,
+    pub(crate) document: &'a ExecutableDocument,
+    pub(crate) ids: &'a Ids,
+}
+
+/// What holds for a whole selection set.
+#[derive(Clone)]
+struct Scope {
+    parent: TypeId,
+    /// The runtime types that objects here can have.
+    types: TypeSet,
+    condition: Vec<Literal>,
+    /// The subgraphs that can resolve the object on this path.
+    candidates: SubgraphSet,
+    /// The runtime types that all candidates know here: a fragment on another one never matches, whoever is asked.
+    common: Option<TypeSet>,
+}
+
+impl Normalizer<'_> {
+    /// The demands of an operation, without what the router answers by itself.
+    pub(crate) fn operation(&self, root: TypeId, selection_set: &SelectionSet) -> Vec<Rc<Demand>> {
+        let scope = Scope {
+            parent: root,
+            types: TypeSet::one(root),
+            condition: Vec::new(),
+            candidates: self.supergraph.subgraph_ids().collect(),
+            common: None,
+        };
+        let mut demands = self.selection_set(&selection_set.selections, &scope);
+        demands.retain(|demand| !demand.name.starts_with("__"));
+        demands
+    }
+
+    fn selection_set(&self, selections: &[Selection], scope: &Scope) -> Vec<Rc<Demand>> {
+        let mut demands = Vec::new();
+        self.collect(selections, scope, &mut demands);
+        demands
+    }
+
+    fn collect(&self, selections: &[Selection], scope: &Scope, demands: &mut Vec<Rc<Demand>>) {
+        for selection in selections {
+            if self.ids.is_exhausted() {
+                return;
+            }
+            let (directives, on, inner) = match selection {
+                Selection::Field(field) => {
+                    if let Some(demand) = self.field(field, scope) {
+                        add(demands, demand);
+                    }
+                    continue;
+                }
+                Selection::InlineFragment(fragment) => (
+                    &fragment.directives,
+                    fragment.type_condition.as_ref(),
+                    &fragment.selection_set,
+                ),
+                Selection::FragmentSpread(spread) => {
+                    let Some(fragment) = self.document.fragments.get(&spread.fragment_name) else {
+                        continue;
+                    };
+                    (&spread.directives, Some(fragment.type_condition()), &fragment.selection_set)
+                }
+            };
+            let Some(condition) = and(&scope.condition, directives) else { continue };
+            let narrowed = Scope { condition, ..self.narrowed(scope, on) };
+            if !narrowed.types.is_empty() {
+                self.collect(&inner.selections, &narrowed, demands);
+            }
+        }
+    }
+
+    /// The scope of a fragment.
+    fn narrowed(&self, scope: &Scope, on: Option<&Name>) -> Scope {
+        let Some(on) = on.and_then(|name| self.supergraph.type_id(name)) else {
+            return scope.clone();
+        };
+        let mut types = scope.types.intersection(self.supergraph.query_graph().runtime_types(on));
+        if types != scope.types
+            && let Some(common) = &scope.common
+        {
+            types = types.intersection(common);
+        }
+        Scope { parent: on, types, ..scope.clone() }
+    }
+
+    fn field(&self, field: &Node<Field>, scope: &Scope) -> Option<Demand> {
+        let condition = and(&scope.condition, &field.directives)?;
+        let children = match self.supergraph.type_id(&field.selection_set.ty) {
+            Some(ty) if !field.selection_set.is_empty() => {
+                let below = self.below(ty, &field.name, scope);
+                self.selection_set(&field.selection_set.selections, &below)
+            }
+            _ => Vec::new(),
+        };
+        Some(Demand {
+            id: self.ids.next(),
+            output: Some(field.response_key().clone()),
+            name: field.name.clone(),
+            arguments: arguments_text(&field.arguments),
+            variables: variables(&field.arguments),
+            parent: Some(scope.parent),
+            types: Some(scope.types.clone()),
+            condition: Condition { any: vec![condition] },
+            children,
+        })
+    }
+
+    /// The scope of the selection set of a field.
+    fn below(&self, ty: TypeId, field: &str, scope: &Scope) -> Scope {
+        let graph = self.supergraph.query_graph();
+        let mut candidates = SubgraphSet::default();
+        let mut common: Option<TypeSet> = None;
+        for class in scope.types.iter() {
+            for subgraph in self.supergraph.resolutions(Some(scope.parent), class, field).iter() {
+                let reachable = scope.candidates.contains(subgraph)
+                    || !graph.entries(class, subgraph).is_empty();
+                let resolution =
+                    self.supergraph.resolution(Some(scope.parent), class, field, subgraph);
+                let Some(resolution) = resolution.filter(|_| reachable) else { continue };
+                candidates.insert(subgraph);
+                let named = resolution.presence.ty.inner_named_type();
+                let Some(here) = self.supergraph.type_id(named) else { continue };
+                if self.supergraph.is_interface_object(here, subgraph) {
+                    continue;
+                }
+                if let Some(classes) = graph.classes(here, subgraph).filter(|c| !c.contains(ty)) {
+                    common = Some(common.map_or(classes.clone(), |c| c.intersection(classes)));
+                }
+            }
+        }
+        let types = graph.runtime_types(ty).clone();
+        Scope { parent: ty, types, condition: Vec::new(), candidates, common }
+    }
+}
+
+/// Adds a demand; one for the same entry of the same types is merged with it.
+fn add(demands: &mut Vec<Rc<Demand>>, demand: Demand) {
+    let same_field = |known: &Demand| {
+        known.output == demand.output
+            && known.name == demand.name
+            && known.arguments == demand.arguments
+            && known.parent.is_some() == demand.parent.is_some()
+    };
+    let covered = demand.children.is_empty()
+        && demands.iter().any(|known| {
+            let types = known.types.as_ref().zip(demand.types.as_ref());
+            same_field(known)
+                && known.parent == demand.parent
+                && (known.condition.is_always() || known.condition == demand.condition)
+                && types.is_none_or(|(wide, narrow)| narrow.is_subset(wide))
+        });
+    if covered {
+        return;
+    }
+    let same = demands.iter_mut().find(|known| {
+        same_field(known) && known.types == demand.types && known.parent == demand.parent
+    });
+    let Some(known) = same else {
+        demands.push(Rc::new(demand));
+        return;
+    };
+    let known = Rc::make_mut(known);
+    let mut incoming = demand.children;
+    if known.condition != demand.condition {
+        // What is below keeps to the condition under which it was wanted.
+        under(&mut known.children, &known.condition);
+        under(&mut incoming, &demand.condition);
+        known.condition = known.condition.or(&demand.condition);
+    }
+    for child in incoming {
+        add(&mut known.children, Rc::unwrap_or_clone(child));
+    }
+}
+
+fn under(demands: &mut [Rc<Demand>], condition: &Condition) {
+    for demand in demands {
+        let demand = Rc::make_mut(demand);
+        demand.condition = demand.condition.and(condition);
+    }
+}
+
+/// The condition with that of `@skip` and `@include` added; `None` where it can never hold.
+fn and(condition: &[Literal], directives: &DirectiveList) -> Option<Vec<Literal>> {
+    let mut all = condition.to_vec();
+    for (name, holds_if) in [("include", true), ("skip", false)] {
+        let directive = directives.get(name);
+        let Some(value) = directive.and_then(|d| d.specified_argument_by_name("if")) else {
+            continue;
+        };
+        match &**value {
+            Value::Boolean(value) if *value == holds_if => {}
+            Value::Variable(variable) => all.push(Literal { variable: variable.clone(), holds_if }),
+            _ => return None,
+        }
+    }
+    all.sort();
+    all.dedup();
+    let contradicts = all.windows(2).any(|pair| pair[0].variable == pair[1].variable);
+    (!contradicts).then_some(all)
+}
+
+/// The variables that arguments use, in order of appearance, once each.
+fn variables(arguments: &[Node<Argument>]) -> Vec<Name> {
+    fn walk(value: &Value, found: &mut Vec<Name>) {
+        match value {
+            Value::Variable(name) if !found.contains(name) => found.push(name.clone()),
+            Value::List(items) => items.iter().for_each(|item| walk(item, found)),
+            Value::Object(fields) => fields.iter().for_each(|(_, value)| walk(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    arguments.iter().for_each(|argument| walk(&argument.value, &mut found));
+    found
+}

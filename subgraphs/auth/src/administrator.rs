@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, IntoActiveModel};
 use secrecy::ExposeSecret;
-use service::StartError;
+use service::{Database, StartError};
 
 use crate::accounts::Accounts;
 use crate::registration::{self, NewAccount};
@@ -12,6 +12,14 @@ use crate::settings::Administrator;
 use crate::table::{user, user_role};
 use crate::{input, password};
 
+/// Whether the database, whose tables are there, has an administrator.
+pub async fn has_administrator(database: &Database) -> Result<bool, StartError> {
+    let administrators = user_role::Entity::find()
+        .filter(user_role::Column::Role.eq(Role::Admin))
+        .count(&database.read);
+    Ok(administrators.await? > 0)
+}
+
 /// Makes the administrator where no active one exists. Somebody who has an account under this address becomes it, and
 /// keeps the password.
 pub(crate) async fn ensure(
@@ -19,10 +27,7 @@ pub(crate) async fn ensure(
     administrator: &Administrator,
 ) -> Result<(), StartError> {
     let database = &accounts.parts.database;
-    let administrators = user_role::Entity::find()
-        .filter(user_role::Column::Role.eq(Role::Admin))
-        .count(&database.read);
-    if administrators.await? > 0 {
+    if has_administrator(database).await? {
         return Ok(());
     }
     let email = checked_email(administrator)?;

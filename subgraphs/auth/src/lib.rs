@@ -38,6 +38,7 @@ use service::{
     Tasks, federation_sdl,
 };
 
+pub use administrator::has_administrator;
 pub use notifier::{Message, Notifier};
 pub use password::PasswordCost;
 pub use settings::{Administrator, Config, Limits, Settings};

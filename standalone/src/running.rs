@@ -1,0 +1,83 @@
+//! Ridegraph at work: where it is, what a newcomer must know, and how it ends.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use service::Tasks;
+
+/// How long requests at work, and then the tasks beside them, may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Ridegraph at work. Its [`Display`](fmt::Display) says where things are.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The administrator, where it was made at this start.
+    pub administrator: Option<NewAdministrator>,
+    pub(crate) database: String,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) serving: Tasks,
+    pub(crate) services: Tasks,
+}
+
+/// An administrator that was made just now.
+#[derive(Debug, Clone)]
+pub struct NewAdministrator {
+    /// The mail address to sign in with.
+    pub email: String,
+    /// The password.
+    pub password: SecretString,
+    /// Whether nobody has seen the password yet.
+    pub is_random: bool,
+}
+
+impl NewAdministrator {
+    pub(crate) fn as_account(&self) -> auth::Administrator {
+        auth::Administrator { email: self.email.clone(), password: self.password.clone() }
+    }
+}
+
+impl Running {
+    /// Takes no more requests, answers those at work, and ends what runs beside them.
+    pub async fn stop(self) {
+        // Whoever is not done by then is cut off: dropped, tasks are aborted.
+        for (what, tasks) in [("requests", self.serving), ("tasks", self.services)] {
+            if tokio::time::timeout(PATIENCE, tasks.stop()).await.is_err() {
+                tracing::warn!("some {what} did not end in time");
+            }
+        }
+    }
+}
+
+impl fmt::Display for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let base = format!("http://{}", self.address);
+        writeln!(f, "Ridegraph is running.")?;
+        writeln!(f)?;
+        writeln!(f, "  GraphQL     {base}/graphql")?;
+        writeln!(f, "  GraphiQL    {base}/")?;
+        writeln!(f, "  health      {base}/health")?;
+        writeln!(f, "  metrics     {base}/metrics")?;
+        writeln!(f, "  database    {}", self.database)?;
+        writeln!(f)?;
+        if let Some(administrator) = &self.administrator {
+            write!(f, "An administrator was made: {}, ", administrator.email)?;
+            if administrator.is_random {
+                let password = administrator.password.expose_secret();
+                writeln!(f, "password {password} (not shown again).")?;
+            } else {
+                writeln!(f, "with the password from ADMIN_PASSWORD.")?;
+            }
+        }
+        let keys = self.data_dir.join("keys");
+        writeln!(
+            f,
+            "For development only: one process, and its keys are plain files in {}.",
+            keys.display()
+        )?;
+        write!(f, "Ctrl-C ends it.")
+    }
+}

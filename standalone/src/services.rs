@@ -1,0 +1,101 @@
+//! The three services in one process: their tables, their ways to each other, and what they start with.
+
+use axum::Router;
+use logistics::QuoteKey;
+use migrations::Owner;
+use secrecy::SecretString;
+use service::{Database, InProcessPeer, Parts, Peers, Random, Tasks, Transport};
+
+use crate::error::StartError;
+use crate::keys::Keys;
+use crate::running::NewAdministrator;
+use crate::settings::Settings;
+
+/// The characters of a password that is printed for somebody to type: 120 bits.
+const PASSWORD_LENGTH: usize = 20;
+
+/// The services, at work.
+pub(crate) struct Services {
+    pub(crate) auth: Router,
+    pub(crate) logistics: Router,
+    pub(crate) platform: Router,
+    /// What runs beside them.
+    pub(crate) tasks: Tasks,
+    /// The administrator, where it was made just now.
+    pub(crate) administrator: Option<NewAdministrator>,
+}
+
+/// Connects to the database, and brings everyone's tables up.
+pub(crate) async fn open(settings: &Settings) -> Result<Database, StartError> {
+    let database = Database::connect(&settings.database_url(), None).await?;
+    for owner in Owner::ALL {
+        migrations::up(&database.write, owner)
+            .await
+            .map_err(|source| StartError::Migration { owner: owner.name(), source })?;
+    }
+    Ok(database)
+}
+
+/// Ways to services that have not started yet.
+pub(crate) fn unbound_peers() -> Peers {
+    let peer = || Transport::in_process(&InProcessPeer::unbound());
+    Peers { auth: peer(), logistics: peer(), platform: peer() }
+}
+
+impl Services {
+    /// Starts all three, and lets events through once everybody listens.
+    pub(crate) async fn start(
+        settings: &Settings,
+        keys: &Keys,
+        parts: Parts,
+    ) -> Result<Self, StartError> {
+        let administrator = new_administrator(settings, &parts).await?;
+        let auth = auth::Config {
+            administrator: administrator.as_ref().map(NewAdministrator::as_account),
+            ..auth::Config::new(keys.signing.clone())
+        };
+        let auth = auth::start(auth, parts.clone()).await?;
+        let logistics = logistics::Config::new(QuoteKey::new(keys.quote_secret.as_bytes()));
+        let logistics = logistics::start(logistics, parts.clone()).await?;
+        let platform = platform::start(parts.clone()).await?;
+        platform::seed(&parts).await.map_err(StartError::Catalogue)?;
+
+        let mut tasks = Tasks::new();
+        for (way, running) in [
+            (&parts.peers.auth, &auth),
+            (&parts.peers.logistics, &logistics),
+            (&parts.peers.platform, &platform),
+        ] {
+            if let Transport::InProcess(peer) = way {
+                peer.bind(running.app.clone());
+            }
+        }
+        parts.bus.open();
+        let [auth, logistics, platform] = [auth, logistics, platform].map(|running| {
+            tasks.absorb(running.tasks);
+            running.app
+        });
+        Ok(Self { auth, logistics, platform, tasks, administrator })
+    }
+}
+
+/// The administrator to be made, where the database has none.
+async fn new_administrator(
+    settings: &Settings,
+    parts: &Parts,
+) -> Result<Option<NewAdministrator>, StartError> {
+    if auth::has_administrator(&parts.database).await? {
+        return Ok(None);
+    }
+    let (password, is_random) = match &settings.admin_password {
+        Some(password) => (password.clone(), false),
+        None => (random_password(&parts.random), true),
+    };
+    Ok(Some(NewAdministrator { email: settings.admin_email.clone(), password, is_random }))
+}
+
+fn random_password(random: &Random) -> SecretString {
+    let mut secret = random.secret();
+    secret.truncate(PASSWORD_LENGTH);
+    secret.into()
+}

@@ -1,0 +1,118 @@
+//! The contract: the graph that the services export is the one that the files in `contract/` promise.
+
+use std::collections::BTreeSet;
+
+use apollo_compiler::Schema;
+use apollo_compiler::ast::InputValueDefinition;
+use apollo_compiler::schema::ExtendedType;
+use server::SubgraphSource;
+use supergraph::Supergraph;
+
+/// What is promised and not there yet: the subscriptions.
+const NOT_YET: &str = "Subscription.";
+
+#[test]
+fn the_services_export_what_the_contract_promises() {
+    let promised = coordinates([
+        ("auth", include_str!("contract/auth.graphql").to_owned()),
+        ("logistics", include_str!("contract/logistics.graphql").to_owned()),
+        ("platform", include_str!("contract/platform.graphql").to_owned()),
+    ]);
+    let exported = coordinates([
+        ("auth", auth::sdl()),
+        ("logistics", logistics::sdl()),
+        ("platform", platform::sdl()),
+    ]);
+    let missing: Vec<&String> = promised
+        .difference(&exported)
+        .filter(|line| !line.starts_with(NOT_YET) && *line != "type Subscription")
+        .collect();
+    let unasked: Vec<&String> = exported.difference(&promised).collect();
+    assert_eq!(
+        (missing, unasked),
+        (vec![], vec![]),
+        "(promised but missing, there but not promised)"
+    );
+}
+
+/// Everything that a client can name in the graph of these subgraphs, a line each.
+fn coordinates(subgraphs: [(&str, String); 3]) -> BTreeSet<String> {
+    let subgraphs = subgraphs.map(|(name, sdl)| SubgraphSource {
+        name: name.to_owned(),
+        url: format!("http://{name}/graphql"),
+        sdl,
+    });
+    let composition = server::compose(&subgraphs).expect("the subgraphs compose");
+    let supergraph = Supergraph::parse(&composition.supergraph_sdl).expect("a supergraph");
+    lines(supergraph.api_schema())
+}
+
+fn lines(schema: &Schema) -> BTreeSet<String> {
+    let mut lines = BTreeSet::new();
+    for (name, definition) in &schema.types {
+        if name.starts_with("__") {
+            continue;
+        }
+        match definition {
+            ExtendedType::Scalar(_) => {
+                lines.insert(format!("scalar {name}"));
+            }
+            ExtendedType::Object(object) => {
+                lines.insert(format!("type {name}"));
+                lines.extend(
+                    object.implements_interfaces.iter().map(|i| format!("{name} is {}", i.name)),
+                );
+                for (field_name, field) in &object.fields {
+                    lines.insert(field_line(
+                        name,
+                        field_name,
+                        &field.arguments,
+                        &field.ty.to_string(),
+                    ));
+                }
+            }
+            ExtendedType::Interface(interface) => {
+                lines.insert(format!("interface {name}"));
+                for (field_name, field) in &interface.fields {
+                    lines.insert(field_line(
+                        name,
+                        field_name,
+                        &field.arguments,
+                        &field.ty.to_string(),
+                    ));
+                }
+            }
+            ExtendedType::Union(union) => {
+                lines.extend(
+                    union.members.iter().map(|member| format!("{name} is {}", member.name)),
+                );
+            }
+            ExtendedType::Enum(values) => {
+                lines.extend(values.values.keys().map(|value| format!("{name}.{value}")));
+            }
+            ExtendedType::InputObject(input) => {
+                lines.extend(
+                    input.fields.values().map(|field| format!("{name}.{}", input_line(field))),
+                );
+            }
+        }
+    }
+    lines
+}
+
+fn field_line<'a>(
+    type_name: &str,
+    name: &str,
+    arguments: impl IntoIterator<Item = &'a apollo_compiler::Node<InputValueDefinition>>,
+    ty: &str,
+) -> String {
+    let mut arguments: Vec<String> =
+        arguments.into_iter().map(|argument| input_line(argument)).collect();
+    arguments.sort();
+    format!("{type_name}.{name}({}): {ty}", arguments.join(", "))
+}
+
+fn input_line(definition: &InputValueDefinition) -> String {
+    let default = definition.default_value.as_ref().map(|value| format!(" = {value}"));
+    format!("{}: {}{}", definition.name, definition.ty, default.unwrap_or_default())
+}

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use axum::Router;
 use axum::http::header;
 use metrics_exporter_prometheus::PrometheusHandle;
-use server::{AppParts, Config, Connector, CurrentGraph, Graph, ServiceKey, StartError, SubgraphSource};
+use server::{
+    AppParts, Config, Connector, CurrentGraph, Graph, ServiceKey, StartError, SubgraphSource,
+};
 
 use crate::examples;
 use crate::services::Services;

@@ -1,5 +1,4 @@
 //! The binary: how fast it is there, what it says, how it ends, and how it refuses to start.
-#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;

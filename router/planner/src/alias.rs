@@ -43,7 +43,9 @@ impl Separator<'_> {
             for (index, mut group) in by_shape(fields, self.supergraph).into_iter().enumerate() {
                 if index > 0 {
                     let alias = free_alias(&key, &used);
-                    group.iter_mut().for_each(|found| found.field.alias = Some(alias.clone()));
+                    for found in &mut group {
+                        found.field.alias = Some(alias.clone());
+                    }
                     used.push(alias);
                 }
                 let below =
@@ -118,8 +120,7 @@ fn wrappers(ty: &Type) -> String {
 }
 
 fn free_alias(key: &Name, used: &[Name]) -> Name {
-    (0..)
-        .filter_map(|n| Name::new(&format!("_{n}_{key}")).ok())
-        .find(|alias| !used.contains(alias))
-        .expect("there is always another number")
+    let candidates = (0..=used.len()).filter_map(|n| Name::new(&format!("_{n}_{key}")).ok());
+    let mut free = candidates.filter(|alias| !used.contains(alias));
+    free.next().expect("there are more candidates than names in use")
 }

@@ -28,6 +28,9 @@ use crate::{
 /// The fetches that something was put into.
 type Touched = BTreeSet<DraftId>;
 
+/// A demand, and the classes of which it is wanted.
+type Wanted = (Rc<Demand>, Vec<TypeId>);
+
 /// The fetches in the making.
 pub(crate) struct Builder<'a> {
     search: Search<'a>,
@@ -115,13 +118,13 @@ impl<'a> Builder<'a> {
                 ));
             };
             let alone = self.drafts.all.len() - self.before.len() == 1;
-            let position = match open.take().filter(|open| alone && open.subgraph == *to) {
-                Some(open) => open,
-                None => {
-                    self.before = (0..self.drafts.all.len()).collect();
-                    self.step += 1;
-                    self.root_position(OperationType::Mutation, root, *to)
-                }
+            let reused = open.take().filter(|open| alone && open.subgraph == *to);
+            let position = if let Some(open) = reused {
+                open
+            } else {
+                self.before = (0..self.drafts.all.len()).collect();
+                self.step += 1;
+                self.root_position(OperationType::Mutation, root, *to)
             };
             self.locals(std::slice::from_ref(demand), &position)?;
             open = Some(position);
@@ -288,7 +291,7 @@ impl<'a> Builder<'a> {
         at: &Position,
     ) -> Result<Touched, PlanError> {
         let mut touched = Touched::new();
-        let mut hops: IndexMap<SubgraphId, Vec<(Rc<Demand>, Vec<TypeId>)>> = IndexMap::new();
+        let mut hops: IndexMap<SubgraphId, Vec<Wanted>> = IndexMap::new();
         for placement in placements {
             match placement.way {
                 Way::Local => {
@@ -478,7 +481,7 @@ impl<'a> Builder<'a> {
     fn hop(
         &mut self,
         to: SubgraphId,
-        wanted: &[(Rc<Demand>, Vec<TypeId>)],
+        wanted: &[Wanted],
         at: &Position,
     ) -> Result<Touched, PlanError> {
         let mut touched = Touched::new();
@@ -518,7 +521,7 @@ impl<'a> Builder<'a> {
                     None => (ready.clone(), Vec::new()),
                     Some(set) => self.require(set, demand, to, &classes, at, &ready)?,
                 };
-                let landing = self.enter(to, &hop, &keys, &classes, fields, &ready, at);
+                let landing = self.enter(to, &hop, &keys, &classes, &fields, &ready, at);
                 touched.extend(self.land(demand, &classes, &landing)?);
             }
         }
@@ -529,7 +532,7 @@ impl<'a> Builder<'a> {
     fn hop_groups(
         &self,
         to: SubgraphId,
-        wanted: &[(Rc<Demand>, Vec<TypeId>)],
+        wanted: &[Wanted],
         at: &Position,
     ) -> Vec<(Rc<Hop>, Vec<TypeId>)> {
         let classes: TypeSet = wanted.iter().flat_map(|(_, classes)| classes).copied().collect();
@@ -592,7 +595,7 @@ impl<'a> Builder<'a> {
         hop: &Hop,
         keys: &[RepresentationSelection],
         classes: &[TypeId],
-        fields: Vec<RepresentationSelection>,
+        fields: &[RepresentationSelection],
         ready: &Touched,
         at: &Position,
     ) -> Position {
@@ -609,7 +612,7 @@ impl<'a> Builder<'a> {
                 class: *class,
                 any: at.universe.len() <= 1,
                 typename: name_of(*class),
-                fields: keys.iter().chain(&fields).cloned().collect(),
+                fields: keys.iter().chain(fields).cloned().collect(),
             })
             .collect();
         let known = self.drafts.joinable(to, &at.path, self.step, ready, &representations);

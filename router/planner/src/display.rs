@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use apollo_compiler::Name;
 use apollo_compiler::ast::OperationType;
 use supergraph::Supergraph;
 
 use crate::tree::Tree;
 use crate::{
-    Condition, EntityBatch, Fetch, FetchRequest, FetchSelection, FetchSelectionSet, QueryPlan,
-    RepresentationSelection,
+    Condition, EntityBatch, Fetch, FetchRequest, FetchSelection, FetchSelectionSet, Literal,
+    QueryPlan, RepresentationSelection,
 };
 
 /// A plan with the names of its subgraphs.
@@ -197,7 +198,7 @@ impl Printer<'_, '_> {
                     (format!("{name}: {input}"), fields)
                 }
                 RepresentationSelection::InlineFragment { runtime_types, fields } => {
-                    let names: Vec<&str> = runtime_types.iter().map(|name| name.as_str()).collect();
+                    let names: Vec<&str> = runtime_types.iter().map(Name::as_str).collect();
                     (format!("... on {}", names.join(" | ")), fields)
                 }
             };
@@ -232,12 +233,13 @@ pub(crate) fn condition_text(condition: &Condition) -> String {
 /// ` @include(if: $a) @skip(if: $b)`; several alternatives are shown as one.
 fn directive_text(condition: &Condition) -> String {
     match condition.any.as_slice() {
-        [all] => all
-            .iter()
-            .map(|l| {
-                format!(" @{}(if: ${})", if l.holds_if { "include" } else { "skip" }, l.variable)
-            })
-            .collect(),
+        [all] => {
+            let directive = |literal: &Literal| {
+                let name = if literal.holds_if { "include" } else { "skip" };
+                format!(" @{name}(if: ${})", literal.variable)
+            };
+            all.iter().map(directive).collect::<Vec<_>>().concat()
+        }
         _ if condition.is_always() => String::new(),
         _ => format!(" @include(if: {})", condition_text(condition)),
     }

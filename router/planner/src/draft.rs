@@ -118,7 +118,9 @@ impl Drafts {
             if ready.is_empty() {
                 break;
             }
-            ready.iter().for_each(|id| placed[*id] = true);
+            for id in &ready {
+                placed[*id] = true;
+            }
             order.extend(ready);
             waiting = rest;
         }
@@ -252,7 +254,9 @@ fn add_field(fields: &mut Vec<RepresentationSelection>, field: RepresentationSel
             && *i == input
         {
             *k |= key;
-            below.into_iter().for_each(|field| add_field(known, field));
+            for field in below {
+                add_field(known, field);
+            }
             return;
         }
     }

@@ -226,6 +226,8 @@ fn variables(arguments: &[Node<Argument>]) -> Vec<Name> {
         }
     }
     let mut found = Vec::new();
-    arguments.iter().for_each(|argument| walk(&argument.value, &mut found));
+    for argument in arguments {
+        walk(&argument.value, &mut found);
+    }
     found
 }

@@ -98,7 +98,7 @@ fn write_selection(selection: &FetchSelection, out: &mut String, used: &mut Vec<
                 if !field.selection_set.selections.is_empty() {
                     write_selection_set(&field.selection_set, out, used);
                 }
-            })
+            });
         }
         FetchSelection::InlineFragment(fragment) => {
             conditional(&fragment.condition, out, used, |directives, out, used| {
@@ -120,12 +120,14 @@ fn conditional(
         if index > 0 {
             out.push(' ');
         }
-        all.iter().for_each(|literal| note(std::slice::from_ref(&literal.variable), used));
+        for literal in all {
+            note(std::slice::from_ref(&literal.variable), used);
+        }
         // One field or fragment carries `@include` and `@skip` once each; more of them wrap it in fragments.
         let (own, wrapping) = split_literals(all);
-        wrapping.iter().for_each(|literal| {
+        for literal in &wrapping {
             let _ = write!(out, "...{}{{", directive(literal));
-        });
+        }
         let directives: String = own.iter().map(|literal| directive(literal)).collect();
         write(&directives, out, used);
         out.extend(std::iter::repeat_n('}', wrapping.len()));

@@ -57,6 +57,9 @@ pub(crate) struct Hop {
 /// The ways from one place, by subgraph.
 pub(crate) type Hops = Rc<Vec<Option<Rc<Hop>>>>;
 
+/// What is known of how demands are met; `None` where they cannot be.
+type Solutions = HashMap<(Node, Place), Option<Rc<Solution>>>;
+
 /// The demands of a field set.
 #[derive(Debug, Clone)]
 pub(crate) struct Hidden {
@@ -77,7 +80,7 @@ pub(crate) struct Search<'a> {
     pub(crate) overlays: Overlays<'a>,
     pub(crate) typename: Rc<Demand>,
     ids: &'a Ids,
-    solutions: RefCell<HashMap<(Node, Place), Option<Rc<Solution>>>>,
+    solutions: RefCell<Solutions>,
     hops: RefCell<HashMap<Place, Hops>>,
     hidden: RefCell<HashMap<FieldSet, Hidden>>,
     parts: RefCell<HashMap<u32, Option<Vec<Rc<Demand>>>>>,

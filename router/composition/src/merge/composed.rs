@@ -1,6 +1,6 @@
 //! Carries directives of somebody's own specifications into the supergraph, as `@composeDirective` asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use apollo_compiler::Node;
@@ -8,11 +8,11 @@ use apollo_compiler::ast::{Directive, DirectiveDefinition};
 use apollo_compiler::parser::SourceSpan;
 
 use super::Merge;
-use crate::link::{Link, text};
+use crate::link::text;
 
-/// The directives that are composed, by name.
+/// The directives that are composed, by name: the newest request for each, and all subgraphs that ask for it.
 #[derive(Default)]
-pub(super) struct ComposedDirectives(BTreeMap<String, Composed>);
+pub(super) struct ComposedDirectives(BTreeMap<String, (Composed, BTreeSet<usize>)>);
 
 /// One subgraph's request to compose a directive.
 struct Composed {
@@ -26,19 +26,15 @@ struct Composed {
 }
 
 impl ComposedDirectives {
-    /// Whether a subgraph with this link means a composed directive by the name.
-    pub(super) fn contains(&self, link: &Link, name: &str) -> bool {
-        self.0.get(name).is_some_and(|composed| {
-            let mut features =
-                link.features.iter().filter(|feature| feature.identity == composed.identity);
-            features.any(|feature| feature.original(name) == Some(&composed.original))
-        })
+    /// Whether a subgraph's applications of a directive are composed.
+    pub(super) fn contains(&self, subgraph: usize, name: &str) -> bool {
+        self.0.get(name).is_some_and(|(_, subgraphs)| subgraphs.contains(&subgraph))
     }
 
     /// The `@link`s of the specifications, each with the imports it needs.
     pub(super) fn links(&self) -> String {
         let mut imports: BTreeMap<&str, ((u32, u32), Vec<String>)> = BTreeMap::new();
-        for (name, composed) in &self.0 {
+        for (name, (composed, _)) in &self.0 {
             let import = if *name == composed.original {
                 format!("\"@{name}\"")
             } else {
@@ -63,7 +59,7 @@ impl ComposedDirectives {
     pub(super) fn definitions(&self) -> String {
         self.0
             .values()
-            .map(|composed| composed.definition.to_string().trim_end().to_owned() + "\n\n")
+            .map(|(composed, _)| composed.definition.to_string().trim_end().to_owned() + "\n\n")
             .collect()
     }
 }
@@ -81,12 +77,36 @@ impl Merge<'_> {
                 }
             }
         }
+        self.check_names(&requests);
         for (name, mut asked) in requests {
             if self.check_agreement(&name, &asked) {
+                let subgraphs = asked.iter().map(|composed| composed.subgraph).collect();
                 asked.sort_by_key(|composed| {
                     (composed.version, std::cmp::Reverse(composed.subgraph))
                 });
-                self.composed.0.extend(asked.pop().map(|newest| (name, newest)));
+                self.composed.0.extend(asked.pop().map(|newest| (name, (newest, subgraphs))));
+            }
+        }
+    }
+
+    /// The supergraph can import a directive by one name only.
+    fn check_names(&mut self, requests: &BTreeMap<String, Vec<Composed>>) {
+        let mut names: BTreeMap<(&str, &str), (&str, &Composed)> = BTreeMap::new();
+        for (name, composed) in
+            requests.iter().flat_map(|(name, asked)| asked.iter().map(move |one| (name, one)))
+        {
+            let directive = (composed.identity.as_str(), composed.original.as_str());
+            let (first_name, first) = *names.entry(directive).or_insert((name, composed));
+            if first_name != name {
+                let message = format!(
+                    "`@{}` of `{}` is imported as `@{first_name}` in `{}` but as `@{name}` in `{}`",
+                    composed.original,
+                    composed.identity,
+                    self.subgraphs[first.subgraph].name,
+                    self.subgraphs[composed.subgraph].name
+                );
+                let places = [(first.subgraph, first.span), (composed.subgraph, composed.span)];
+                self.error("LINK_IMPORT_NAME_MISMATCH", message, places);
             }
         }
     }

@@ -105,7 +105,7 @@ impl Merge<'_> {
                 let canonical = self.subgraphs[index].link.canonical(name).unwrap_or(name);
                 if let Some(place) = CARRIED.iter().position(|(carried, _)| *carried == canonical) {
                     known.entry(place).or_default().push(directive);
-                } else if self.composed.contains(&self.subgraphs[index].link, name) {
+                } else if self.composed.contains(index, name) {
                     composed.insert(format!("@{name}{}", arguments(directive)));
                 }
             }

@@ -1,4 +1,5 @@
 //! Migrations on a fresh SQLite file, and on a fresh Postgres database where `TEST_DATABASE_URL` is set.
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use std::process::Command;
 

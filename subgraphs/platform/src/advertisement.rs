@@ -277,7 +277,6 @@ impl AdvertisementQuery {
     }
 
     #[graphql(requires_scopes = "read:platform")]
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn advertisements(
         &self,
         ctx: &Context<'_>,

@@ -68,6 +68,7 @@ impl Product {
     }
 
     /// Vehicles that may serve it.
+    #[expect(clippy::unused_async, reason = "the macro takes async resolvers alone")]
     async fn vehicle_types(&self) -> Result<Vec<VehicleType>> {
         Ok(serde_json::from_value(self.0.vehicle_types.clone())?)
     }

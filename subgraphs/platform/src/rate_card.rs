@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::table::rate_card;
 
-/// All amounts in minor units of the currency.
+/// The price of a product.
 pub(crate) struct RateCard(pub(crate) Arc<rate_card::Model>);
 
 fn amount(stored: i64) -> Result<MinorUnits> {
@@ -23,26 +23,32 @@ fn amount(stored: i64) -> Result<MinorUnits> {
 /// All amounts in minor units of the currency.
 #[Object(shareable)]
 impl RateCard {
+    #[expect(clippy::unused_async, reason = "the macro takes async resolvers alone")]
     async fn currency(&self) -> Result<CurrencyCode> {
         Ok(self.0.currency.parse()?)
     }
 
+    #[expect(clippy::unused_async, reason = "the macro takes async resolvers alone")]
     async fn base_fare(&self) -> Result<MinorUnits> {
         amount(self.0.base_fare)
     }
 
+    #[expect(clippy::unused_async, reason = "the macro takes async resolvers alone")]
     async fn per_kilometer(&self) -> Result<MinorUnits> {
         amount(self.0.per_kilometer)
     }
 
+    #[expect(clippy::unused_async, reason = "the macro takes async resolvers alone")]
     async fn per_minute(&self) -> Result<MinorUnits> {
         amount(self.0.per_minute)
     }
 
+    #[expect(clippy::unused_async, reason = "the macro takes async resolvers alone")]
     async fn minimum_fare(&self) -> Result<MinorUnits> {
         amount(self.0.minimum_fare)
     }
 
+    #[expect(clippy::unused_async, reason = "the macro takes async resolvers alone")]
     async fn cancellation_fee(&self) -> Result<MinorUnits> {
         amount(self.0.cancellation_fee)
     }

@@ -1,0 +1,147 @@
+//! Platform through its real app, on SQLite always and on Postgres where `TEST_DATABASE_URL` is set.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use axum::routing::get;
+use axum::{Json, Router};
+use migrations::Owner;
+use serde_json::{Value, json};
+use service::access_token::JWKS_PATH;
+use service::testing::{Client, Metrics, access_token, each_database, parts, signing_keys};
+use service::{Database, Parts};
+use uuid::Uuid;
+
+/// Platform with the seeded catalogue: asked by nobody, and by an administrator.
+struct World {
+    nobody: Client,
+    admin: Client,
+    rider: Client,
+    parts: Parts,
+}
+
+impl World {
+    async fn start(database: Database) -> Self {
+        migrations::up(&database.write, Owner::Platform).await.unwrap();
+        let (parts, peers) = parts(database);
+        let keys = signing_keys();
+        let published = keys.public().clone();
+        peers.auth.bind(Router::new().route(JWKS_PATH, get(|| async { Json(published) })));
+        let running = platform::start(parts.clone()).await.unwrap();
+        assert!(platform::seed(&parts).await.unwrap());
+        let nobody = Client::new("platform", running.app, &parts);
+        let signed_in = |scopes: &[&str]| {
+            nobody.bearer(access_token(&keys, Uuid::from_u128(1), scopes, parts.clock.now()))
+        };
+        let (admin, rider) = (signed_in(&["read:platform", "write:platform"]), signed_in(&[]));
+        Self { nobody, admin, rider, parts }
+    }
+}
+
+async fn each_world(test: impl AsyncFn(World)) {
+    each_database(async |database| test(World::start(database).await).await).await;
+}
+
+#[tokio::test]
+async fn the_seed_is_made_once_and_lists_rides_first() {
+    each_world(async |world| {
+        assert!(!platform::seed(&world.parts).await.unwrap());
+        let query = "{ serviceChannels { nodes { slug products { code vehicleTypes rateCard { currency baseFare } } } totalCount } }";
+        let data = world.nobody.data(query, json!({})).await;
+        let channels = &data["serviceChannels"];
+        assert_eq!(channels["totalCount"], 2);
+        assert_eq!(channels["nodes"][0]["slug"], "rides");
+        let first = &channels["nodes"][0]["products"][0];
+        assert!(first["vehicleTypes"].as_array().unwrap().contains(&json!("SEDAN")), "{first}");
+        assert_eq!(first["rateCard"], json!({ "currency": "EUR", "baseFare": 250 }));
+        assert_eq!(channels["nodes"][1]["slug"], "deliveries");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_write_platform_changes_the_catalogue() {
+    each_world(async |world| {
+        let create = r#"mutation { createServiceChannel(input: { slug: "rentals", name: "Rentals", description: "By the hour.", isActive: false })
+            { channel { id slug } problems { code } } }"#;
+        assert_eq!(world.nobody.error_code(create, json!({})).await, "UNAUTHENTICATED");
+        assert_eq!(world.rider.error_code(create, json!({})).await, "FORBIDDEN");
+        let made = world.admin.data(create, json!({})).await;
+        assert_eq!(made["createServiceChannel"]["problems"], json!([]));
+        let again = world.admin.data(create, json!({})).await;
+        assert_eq!(again["createServiceChannel"]["problems"], json!([{ "code": "SLUG_TAKEN" }]));
+
+        let by_slug = r#"{ serviceChannelBySlug(slug: "rentals") { slug } }"#;
+        assert_eq!(world.rider.data(by_slug, json!({})).await["serviceChannelBySlug"], Value::Null);
+        assert_eq!(world.admin.data(by_slug, json!({})).await["serviceChannelBySlug"]["slug"], "rentals");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_price_is_superseded_under_the_version_that_was_read() {
+    each_world(async |world| {
+        let product = world.nobody.data("{ products(first: 1) { nodes { id version } } }", json!({})).await;
+        let product = &product["products"]["nodes"][0];
+        let update = "mutation ($input: UpdateProductInput!) { updateProduct(input: $input)
+            { product { version rateCard { baseFare } } problems { code ... on ValidationProblem { path } } } }";
+        let input = |base_fare: i64| {
+            json!({ "input": { "id": product["id"], "expectedVersion": product["version"], "rateCard": {
+                "currency": "EUR", "baseFare": base_fare, "perKilometer": 1, "perMinute": 1, "minimumFare": 1, "cancellationFee": 1,
+            } } })
+        };
+        let refused = world.admin.data(update, input(-1)).await;
+        let problem = json!([{ "code": "OUT_OF_RANGE", "path": ["rateCard", "baseFare"] }]);
+        assert_eq!(refused["updateProduct"]["problems"], problem);
+        let updated = world.admin.data(update, input(300)).await;
+        assert_eq!(updated["updateProduct"]["product"], json!({ "version": 2, "rateCard": { "baseFare": 300 } }));
+        let late = world.admin.data(update, input(400)).await;
+        assert_eq!(late["updateProduct"]["problems"], json!([{ "code": "VERSION_CONFLICT" }]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_of_an_advertisement_counts_once() {
+    each_world(async |world| {
+        let shown = world.nobody.data("{ activeAdvertisements(placement: HOME_BANNER) { id stats { clicks } } }", json!({})).await;
+        let advertisement = &shown["activeAdvertisements"][0];
+        assert_eq!(advertisement["stats"], Value::Null, "statistics are for operations");
+        let record = "mutation ($input: RecordAdEventsInput!) { recordAdEvents(input: $input) { recorded problems { code } } }";
+        let event = |number: u128, kind: &str| {
+            json!({ "eventId": Uuid::from_u128(number), "advertisementId": advertisement["id"], "type": kind,
+                "occurredAt": "2026-05-28T20:00:00Z" })
+        };
+        let events = json!({ "input": { "events": [event(1, "IMPRESSION"), event(2, "IMPRESSION"), event(3, "CLICK")] } });
+        for _ in 0..2 {
+            let recorded = world.nobody.data(record, events.clone()).await;
+            assert_eq!(recorded["recordAdEvents"], json!({ "recorded": 3, "problems": [] }));
+        }
+        let stats = "query ($id: ID!) { advertisement(id: $id) { status stats { impressions clicks clickThroughRate } } }";
+        let seen = world.admin.data(stats, json!({ "id": advertisement["id"] })).await;
+        let counted = json!({ "impressions": 2, "clicks": 1, "clickThroughRate": 0.5 });
+        assert_eq!(seen["advertisement"], json!({ "status": "ACTIVE", "stats": counted }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn entities_are_loaded_in_one_statement_a_type() {
+    each_world(async |world| {
+        let products = world.nobody.data("{ products { nodes { id } } }", json!({})).await;
+        let mut representations: Vec<Value> = products["products"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|product| json!({ "__typename": "Product", "id": product["id"] }))
+            .collect();
+        representations.push(json!({ "__typename": "Product", "id": "no-such-id" }));
+        let query = "query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { name } } }";
+        let metrics = Metrics::record();
+        let data = world.nobody.data(query, json!({ "representations": representations })).await;
+        assert_eq!(metrics.counter(r#"entity_loads_total{entity="Product"}"#), 1);
+        let names = data["_entities"].as_array().unwrap();
+        assert_eq!(names.len(), 4);
+        assert_eq!(names[0], json!({ "name": "Standard" }));
+        assert_eq!(names[3], Value::Null);
+    })
+    .await;
+}

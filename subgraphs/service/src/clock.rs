@@ -3,12 +3,18 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use uuid::timestamp::context::ContextV7;
+use uuid::{Timestamp, Uuid};
 
 /// Tells the time, to the microsecond (the precision that every database keeps).
 ///
 /// Cheap to clone; the clones of a settable clock move together.
 #[derive(Debug, Clone, Default)]
-pub struct Clock(Source);
+pub struct Clock {
+    source: Source,
+    /// Counts the identifiers of one millisecond.
+    sequence: Arc<Mutex<ContextV7>>,
+}
 
 #[derive(Debug, Clone, Default)]
 enum Source {
@@ -20,17 +26,17 @@ enum Source {
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self::default()
     }
 
     /// A clock that stands at `now` until it is advanced.
     pub fn set_to(now: DateTime<Utc>) -> Self {
-        Self(Source::Set(Arc::new(Mutex::new(now))))
+        Self { source: Source::Set(Arc::new(Mutex::new(now))), ..Self::default() }
     }
 
     /// The time now.
     pub fn now(&self) -> DateTime<Utc> {
-        let now = match &self.0 {
+        let now = match &self.source {
             #[expect(
                 clippy::disallowed_methods,
                 reason = "this is the clock that everyone else is given"
@@ -43,19 +49,28 @@ impl Clock {
 
     /// Moves a settable clock forward; the system's clock moves by itself and ignores it.
     pub fn advance(&self, by: TimeDelta) {
-        if let Source::Set(now) = &self.0 {
+        if let Source::Set(now) = &self.source {
             *now.lock().unwrap_or_else(PoisonError::into_inner) += by;
         }
     }
 
-    /// A fresh identifier (`UUIDv7`), which sorts by the time of this clock.
-    pub fn new_id(&self) -> uuid::Uuid {
+    /// A fresh identifier (`UUIDv7`), which sorts after all that this clock and its clones gave before.
+    pub fn new_id(&self) -> Uuid {
         let now = self.now();
         let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-        uuid::Uuid::new_v7(uuid::Timestamp::from_unix(
-            uuid::NoContext,
-            seconds,
-            now.timestamp_subsec_nanos(),
-        ))
+        let nanoseconds = now.timestamp_subsec_nanos();
+        Uuid::new_v7(Timestamp::from_unix(&*self.sequence, seconds, nanoseconds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_sort_in_the_order_they_are_given() {
+        let clock = Clock::set_to(DateTime::UNIX_EPOCH);
+        let given: Vec<Uuid> = (0..1000).map(|_| clock.new_id()).collect();
+        assert!(given.is_sorted_by(|before, after| before < after));
     }
 }

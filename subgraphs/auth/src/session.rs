@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use chrono::Utc;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, QueryOrder};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, QueryOrder, QuerySelect};
 use service::access_token::{AUDIENCE, ISSUER};
 use service::{AccessClaims, AuthenticationCode, Caller, DateTime, Problem, authenticated, digest};
 use uuid::Uuid;
@@ -312,14 +312,21 @@ fn invalid() -> Problem {
 }
 
 /// Takes a refresh token for its successor, in one transaction.
+///
+/// It holds the session's row from the first step: of several at once with tokens of one session, each sees what the
+/// one before it left.
 async fn refresh(accounts: &Accounts, secret: &str) -> Result<Result<AuthTokens, Problem>> {
     let now = accounts.parts.clock.now();
     let transaction = accounts.parts.database.begin().await?;
     let Some(token) = by_secret(&transaction, secret).await? else { return Ok(Err(invalid())) };
-    let session = session::Entity::find_by_id(token.session_id).one(&transaction).await?;
+    let session =
+        session::Entity::find_by_id(token.session_id).lock_exclusive().one(&transaction).await?;
     let Some(session) = session.filter(|session| session.revoked_at.is_none()) else {
         return Ok(Err(invalid()));
     };
+    // Again, now that nobody else changes it.
+    let token = refresh_token::Entity::find_by_id(token.id).one(&transaction).await?;
+    let Some(token) = token else { return Ok(Err(invalid())) };
     let user = user::Entity::find_by_id(session.user_id).one(&transaction).await?;
     let Some(user) = user.filter(|user| user.is_active) else { return Ok(Err(invalid())) };
     if token.expires_at <= now {
@@ -330,7 +337,7 @@ async fn refresh(accounts: &Accounts, secret: &str) -> Result<Result<AuthTokens,
     }
 
     let successor = accounts.parts.clock.new_id();
-    if !take(&transaction, &token, successor, now).await? {
+    if !take(&transaction, token, successor, now).await? {
         revoke(&transaction, session::Column::Id, session.id, now).await?;
         transaction.commit().await?;
         tracing::warn!(user = %user.id, session = %session.id, "a used refresh token was presented: its session is revoked");
@@ -348,40 +355,29 @@ async fn refresh(accounts: &Accounts, secret: &str) -> Result<Result<AuthTokens,
 
 /// Marks the token used, in favour of `successor`; false where that is a replay.
 ///
-/// Both ways are conditional updates, so that of two at once only one gets through.
+/// A second use is forgiven where the answer to the first may have been lost, that is, while the successor is young and
+/// unused: the successor is withdrawn.
 async fn take(
     transaction: &DatabaseTransaction,
-    token: &refresh_token::Model,
+    token: refresh_token::Model,
     successor: Uuid,
     now: chrono::DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    let first_use = refresh_token::Entity::update_many()
-        .col_expr(refresh_token::Column::UsedAt, Expr::value(now))
-        .col_expr(refresh_token::Column::ReplacedBy, Expr::value(successor))
-        .filter(refresh_token::Column::Id.eq(token.id))
-        .filter(refresh_token::Column::UsedAt.is_null());
-    if first_use.exec(transaction).await?.rows_affected == 1 {
-        return Ok(true);
+    if let Some(used_at) = token.used_at {
+        let Some(unseen) = token.replaced_by.filter(|_| now - used_at <= FORGIVEN_WITHIN) else {
+            return Ok(false);
+        };
+        let withdrawn = refresh_token::Entity::delete_many()
+            .filter(refresh_token::Column::Id.eq(unseen))
+            .filter(refresh_token::Column::UsedAt.is_null());
+        if withdrawn.exec(transaction).await?.rows_affected == 0 {
+            return Ok(false);
+        }
     }
-    // Used before: forgiven where the answer may have been lost, that is, while the successor is young and unused.
-    let Some(token) = refresh_token::Entity::find_by_id(token.id).one(transaction).await? else {
-        return Ok(false);
-    };
-    let (Some(used_at), Some(unseen)) = (token.used_at, token.replaced_by) else {
-        return Ok(false);
-    };
-    if now - used_at > FORGIVEN_WITHIN {
-        return Ok(false);
-    }
-    let withdrawn = refresh_token::Entity::delete_many()
-        .filter(refresh_token::Column::Id.eq(unseen))
-        .filter(refresh_token::Column::UsedAt.is_null());
-    if withdrawn.exec(transaction).await?.rows_affected == 0 {
-        return Ok(false);
-    }
-    let replaced = refresh_token::Entity::update_many()
-        .col_expr(refresh_token::Column::ReplacedBy, Expr::value(successor))
-        .filter(refresh_token::Column::Id.eq(token.id))
-        .filter(refresh_token::Column::ReplacedBy.eq(unseen));
-    Ok(replaced.exec(transaction).await?.rows_affected == 1)
+    let used_at = token.used_at.unwrap_or(now);
+    let mut taken = refresh_token::ActiveModel::from(token);
+    taken.used_at = Set(Some(used_at));
+    taken.replaced_by = Set(Some(successor));
+    taken.update(transaction).await?;
+    Ok(true)
 }

@@ -14,8 +14,10 @@ pub enum RequestError {
     /// The document has no operation of that name, or several and no name was given.
     #[error("{0}")]
     UnknownOperation(String),
-    /// The operation is a subscription.
-    #[error("this endpoint answers queries and mutations, not subscriptions")]
+    /// The operation is a subscription, and was asked for one answer.
+    #[error(
+        "a subscription has many answers: ask by WebSocket, or with `accept: text/event-stream`"
+    )]
     Subscription,
     /// The introspection nests lists too deeply.
     #[error("{0}")]

@@ -18,7 +18,9 @@ use crate::run::Run;
 use crate::run::emit::emit;
 use crate::run::rows::{Slice, Slot};
 use crate::variables::{VariableTypes, Variables};
-use crate::{Options, RequestError, SubgraphClient};
+use crate::{
+    Options, RequestError, SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse,
+};
 
 /// An operation, lowered. Immutable; share it in an [`Arc`].
 #[derive(Debug)]
@@ -57,9 +59,6 @@ impl Executable {
             .operations
             .get(operation_name)
             .map_err(|error| RequestError::UnknownOperation(error.message().to_string()))?;
-        if operation.operation_type == OperationType::Subscription {
-            return Err(RequestError::Subscription);
-        }
         let schema = supergraph.api_schema();
         let operation_name = operation.name.clone();
         Ok(Self {
@@ -72,7 +71,7 @@ impl Executable {
         })
     }
 
-    /// What it is: a query or a mutation.
+    /// What it is: a query, a mutation or a subscription.
     pub fn operation_type(&self) -> OperationType {
         self.operation_type
     }
@@ -87,7 +86,7 @@ impl Executable {
         self.introspection.is_some()
     }
 
-    /// Executes it. `variables` is the JSON object that the client sent, as text so that numbers keep their digits;
+    /// Executes a query or mutation. `variables` is the JSON object that the client sent, as text so that numbers keep their digits;
     /// empty or `null` for none. Whatever goes wrong after the variables were coerced is in the response.
     pub async fn execute<C: SubgraphClient>(
         &self,
@@ -96,11 +95,43 @@ impl Executable {
         context: &C::Context,
         options: &Options,
     ) -> Result<Response, RequestError> {
+        if self.operation_type == OperationType::Subscription {
+            return Err(RequestError::Subscription);
+        }
         let variables = self.variable_types.coerce(variables, options.limits.nesting)?;
         let guards = self.guards(&variables)?;
         let mut run = Run::new(&self.program, &options.limits, &variables, guards);
         self.introspect(&mut run, &variables);
         run.fetch_all(client, context).await;
+        Ok(self.respond(run))
+    }
+
+    /// What is sent to the subgraph that is subscribed to.
+    pub fn source_request(
+        &self,
+        variables: &str,
+        options: &Options,
+    ) -> Result<SubgraphRequest, RequestError> {
+        let variables = self.variable_types.coerce(variables, options.limits.nesting)?;
+        let guards = self.guards(&variables)?;
+        let run = Run::new(&self.program, &options.limits, &variables, guards);
+        run.source_request().ok_or(RequestError::Subscription)
+    }
+
+    /// What the client is told of an event of the subgraph that is subscribed to: the rest of the plan is executed for
+    /// it. An event that is an error means that there will be no other.
+    pub async fn respond_to_event<C: SubgraphClient>(
+        &self,
+        event: Result<SubgraphResponse, SubgraphError>,
+        variables: &str,
+        client: &C,
+        context: &C::Context,
+        options: &Options,
+    ) -> Result<Response, RequestError> {
+        let variables = self.variable_types.coerce(variables, options.limits.nesting)?;
+        let guards = self.guards(&variables)?;
+        let mut run = Run::new(&self.program, &options.limits, &variables, guards);
+        run.fetch_rest(event, client, context).await;
         Ok(self.respond(run))
     }
 

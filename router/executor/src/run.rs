@@ -89,13 +89,46 @@ impl<'p> Run<'p> {
 
     /// Runs all fetches to their end.
     pub(crate) async fn fetch_all<C: SubgraphClient>(&mut self, client: &C, context: &C::Context) {
-        let mut in_flight = FuturesUnordered::new();
-        let mut ready: VecDeque<FetchIndex> = (0u32..)
+        let ready = (0u32..)
             .map(FetchIndex)
             .zip(&self.progress)
             .filter(|(_, progress)| progress.waits_for == 0)
             .map(|(fetch, _)| fetch)
             .collect();
+        self.fetch(ready, client, context).await;
+    }
+
+    /// The request of the first fetch, which all others wait for; none where it asks for nothing.
+    pub(crate) fn source_request(&self) -> Option<SubgraphRequest> {
+        let fetch = self.program.fetches.first().filter(|it| self.guards[it.guard.index()])?;
+        let sent = Sent { fetch: FetchIndex(0), entities: Vec::new() };
+        Some(SubgraphRequest { subgraph: fetch.subgraph, body: self.body(fetch, &sent) })
+    }
+
+    /// Takes in an event as the answer to the first fetch, and runs the others to their end.
+    pub(crate) async fn fetch_rest<C: SubgraphClient>(
+        &mut self,
+        event: Result<SubgraphResponse, SubgraphError>,
+        client: &C,
+        context: &C::Context,
+    ) {
+        let first = FetchIndex(0);
+        let mut ready = VecDeque::new();
+        self.progress[first.index()].requests = 1;
+        if self.receive(&Sent { fetch: first, entities: Vec::new() }, event) {
+            self.end(first, &mut ready);
+        }
+        self.fetch(ready, client, context).await;
+    }
+
+    /// Runs the fetches that are ready, and those that wait for them.
+    async fn fetch<C: SubgraphClient>(
+        &mut self,
+        mut ready: VecDeque<FetchIndex>,
+        client: &C,
+        context: &C::Context,
+    ) {
+        let mut in_flight = FuturesUnordered::new();
         loop {
             while let Some(fetch) = ready.pop_front() {
                 let requests = self.start(fetch);

@@ -71,6 +71,18 @@ impl QueryPlanDisplay<'_> {
     fn tree(&self, tree: &Tree<'_>, printer: &mut Printer<'_, '_>) -> fmt::Result {
         let (name, parts) = match tree {
             Tree::Fetch(fetch) => return self.fetch(fetch, printer),
+            Tree::Subscription { primary, rest } => {
+                printer.open("Subscription")?;
+                printer.open("Primary:")?;
+                self.fetch(primary, printer)?;
+                printer.close(",")?;
+                if let Some(rest) = rest {
+                    printer.open("Rest:")?;
+                    self.tree(rest, printer)?;
+                    printer.close(",")?;
+                }
+                return printer.close(",");
+            }
             Tree::Sequence(parts) => ("Sequence", parts),
             Tree::Parallel(parts) => ("Parallel", parts),
         };

@@ -35,6 +35,11 @@ impl Writer<'_> {
         match tree {
             Tree::Sequence(parts) => json!({ "kind": "Sequence", "nodes": nodes(parts) }),
             Tree::Parallel(parts) => json!({ "kind": "Parallel", "nodes": nodes(parts) }),
+            Tree::Subscription { primary, rest } => json!({
+                "kind": "Subscription",
+                "primary": self.fetch(primary),
+                "rest": rest.as_ref().map(|rest| self.tree(rest)),
+            }),
             Tree::Fetch(fetch) if fetch.condition.is_always() => self.fetch(fetch),
             Tree::Fetch(fetch) => json!({
                 "kind": "Condition",

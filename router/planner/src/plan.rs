@@ -20,6 +20,7 @@ pub struct QueryPlan {
     pub operation_type: OperationType,
     /// The fetches, in an order in which they could run one after the other: `fetches[i].id == FetchId(i)`, and
     /// each depends on earlier ones only. Empty where the router answers by itself (introspection, `__typename`).
+    /// Of a subscription, the first fetch is what is subscribed to; the others run for each of its events.
     pub fetches: Vec<Fetch>,
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use apollo_compiler::ast::OperationType;
+
 use crate::{Fetch, FetchId, QueryPlan};
 
 /// A part of a plan.
@@ -9,12 +11,22 @@ pub(crate) enum Tree<'a> {
     Sequence(Vec<Tree<'a>>),
     Parallel(Vec<Tree<'a>>),
     Fetch(&'a Fetch),
+    /// The fetch that is subscribed to, and what is fetched for each of its events.
+    Subscription {
+        primary: &'a Fetch,
+        rest: Option<Box<Tree<'a>>>,
+    },
 }
 
 impl QueryPlan {
     /// The plan as a tree; `None` where nothing is fetched.
     pub(crate) fn tree(&self) -> Option<Tree<'_>> {
-        let all: BTreeSet<FetchId> = self.fetches.iter().map(|fetch| fetch.id).collect();
+        let mut all: BTreeSet<FetchId> = self.fetches.iter().map(|fetch| fetch.id).collect();
+        if self.operation_type == OperationType::Subscription {
+            let primary = self.fetch(all.pop_first()?);
+            let rest = (!all.is_empty()).then(|| Box::new(self.tree_of(&all)));
+            return Some(Tree::Subscription { primary, rest });
+        }
         (!all.is_empty()).then(|| self.tree_of(&all))
     }
 

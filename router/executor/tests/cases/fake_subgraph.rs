@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use apollo_compiler::ast::OperationType;
 use apollo_compiler::resolvers::Execution;
 use apollo_compiler::response::{ExecutionResponse, JsonMap};
 use apollo_compiler::schema::ExtendedType;
@@ -43,6 +44,7 @@ pub(crate) enum Missing {
 pub(crate) struct Data {
     pub(crate) query: Map<String, Value>,
     pub(crate) mutation: Map<String, Value>,
+    pub(crate) subscription: Map<String, Value>,
     pub(crate) entities: Vec<Map<String, Value>>,
     /// The answers to the first, second, … request, instead of execution; the last one stands for all that follow.
     pub(crate) answers: Vec<Answer>,
@@ -124,7 +126,11 @@ impl FakeSubgraph {
             let declared = operation.variables.iter().any(|it| it.name == name.as_str());
             assert!(declared, "`${}` is sent, but not declared: {}", name.as_str(), request.query);
         }
-        let says = if operation.is_query() { &self.data.query } else { &self.data.mutation };
+        let says = match operation.operation_type {
+            OperationType::Query => &self.data.query,
+            OperationType::Mutation => &self.data.mutation,
+            OperationType::Subscription => &self.data.subscription,
+        };
         let root = Object::new(self, operation.object_type(), says);
         let mut response = Execution::new(&self.schema, &document)
             .operation(operation)

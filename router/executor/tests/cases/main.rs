@@ -14,8 +14,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use apollo_compiler::ExecutableDocument;
+use apollo_compiler::ast::OperationType;
 use executor::{
-    Executable, Options, SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse,
+    Executable, Options, RequestError, Response, SubgraphClient, SubgraphError, SubgraphRequest,
+    SubgraphResponse,
 };
 use expect_test::expect_file;
 use futures::FutureExt;
@@ -93,6 +95,24 @@ impl SubgraphClient for FakeSubgraphs {
     }
 }
 
+/// The answer; of a subscription, the one to the only event that a fake subgraph has.
+fn execute(
+    executable: &Executable,
+    variables: &str,
+    subgraphs: &FakeSubgraphs,
+) -> Result<Response, RequestError> {
+    let options = Options::default();
+    let execution = async {
+        if executable.operation_type() != OperationType::Subscription {
+            return executable.execute(variables, subgraphs, &(), &options).await;
+        }
+        let request = executable.source_request(variables, &options)?;
+        let event = subgraphs.fetch(request, &()).await;
+        executable.respond_to_event(event, variables, subgraphs, &(), &options).await
+    };
+    execution.now_or_never().expect("the fake subgraphs answer at once")
+}
+
 fn executes(operation: &Path) -> datatest_stable::Result<()> {
     let operation = fs::canonicalize(operation)?;
     let case = operation.parent().expect("an operation stands in a case");
@@ -110,11 +130,8 @@ fn executes(operation: &Path) -> datatest_stable::Result<()> {
     let document = Arc::new(document);
     let variables =
         fs::read_to_string(operation.with_extension("variables.json")).unwrap_or_default();
-    let executed = Executable::lower(&supergraph, document, None, &query_plan).and_then(|it| {
-        it.execute(&variables, &subgraphs, &(), &Options::default())
-            .now_or_never()
-            .expect("the fake subgraphs answer at once")
-    });
+    let executed = Executable::lower(&supergraph, document, None, &query_plan)
+        .and_then(|executable| execute(&executable, &variables, &subgraphs));
     if let Ok(response) = &executed {
         subgraphs.compare_with_monolith(&supergraph, &text, &variables, &response.body)?;
     }

@@ -15,6 +15,7 @@ pub(crate) fn monolith(supergraph: &Supergraph, all: &[&Data]) -> Option<FakeSub
     for data in all {
         merge(&mut merged.query, &data.query);
         merge(&mut merged.mutation, &data.mutation);
+        merge(&mut merged.subscription, &data.subscription);
     }
     let mut entities: Vec<Map<String, Value>> =
         all.iter().flat_map(|data| data.entities.iter().cloned()).collect();

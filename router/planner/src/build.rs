@@ -135,7 +135,7 @@ impl<'a> Builder<'a> {
     /// The finished fetches, each after those it depends on.
     pub(crate) fn finish(mut self) -> Result<Vec<Fetch>, PlanError> {
         self.search.check_budget()?;
-        self.drafts.merge(&mut self.selections);
+        crate::merge::merge(&mut self.drafts, &mut self.selections);
         self.drafts.reduce();
         let order = self.drafts.order();
         let id_of = |draft: &DraftId| {

@@ -40,29 +40,58 @@ pub(crate) fn choose(
         .collect();
     targets.sort_unstable();
     targets.dedup();
-    let sets: Vec<Vec<SubgraphId>> = match targets.len() {
-        0 => vec![Vec::new()],
-        count if count <= EXACT => subsets(&targets),
-        _ => vec![greedy(&open, &opening)],
-    };
-    let priced = sets.iter().filter_map(|set| {
-        let ways: Vec<(Way, Cost)> =
-            open.iter().map(|o| cheapest(o, set)).collect::<Option<_>>()?;
-        Some((total(&ways, &opening), ways))
-    });
-    let best = priced.min_by_key(|(cost, _)| cost.weight());
-    let (cost, ways) = best.expect("every demand has a way, and one set has all subgraphs");
+    let (cost, ways) = if targets.len() <= EXACT {
+        exact(&open, &targets, &opening)
+    } else {
+        let set = greedy(&open, &opening);
+        ways_by(&open, &set).map(|ways| (total(&ways, &opening), ways))
+    }
+    .expect("every demand has a way, and one set has all subgraphs");
     let assigned = ways.into_iter().zip(open).map(|((way, _), o)| (way, o.demand));
     (assigned.collect(), cost)
 }
 
-/// The cheapest way of a demand where only these subgraphs are opened.
-fn cheapest(open: &Open, set: &[SubgraphId]) -> Option<(Way, Cost)> {
-    let usable = open.ways.iter().filter(|(way, _)| match way {
+/// The best of all sets of targets, small ones first. A set that costs more for its requests alone than the best known ends
+/// the search: one of its targets unused, it would be a smaller set.
+fn exact(
+    open: &[Open],
+    targets: &[SubgraphId],
+    opening: &impl Fn(SubgraphId) -> Cost,
+) -> Option<(Cost, Vec<(Way, Cost)>)> {
+    let mut best: Option<(Cost, Vec<(Way, Cost)>)> = None;
+    let mut masks: Vec<u32> = (0..1u32 << targets.len()).collect();
+    masks.sort_by_key(|mask| mask.count_ones());
+    for mask in masks {
+        let least = Cost::of_requests(mask.count_ones()).weight();
+        if best.as_ref().is_some_and(|(cost, _)| cost.weight() <= least) {
+            break;
+        }
+        let set: Vec<SubgraphId> = targets
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| mask & (1 << bit) != 0)
+            .map(|(_, to)| *to)
+            .collect();
+        let Some(ways) = ways_by(open, &set) else { continue };
+        let cost = total(&ways, opening);
+        if best.as_ref().is_none_or(|(known, _)| cost.weight() < known.weight()) {
+            best = Some((cost, ways));
+        }
+    }
+    best
+}
+
+/// The cheapest way of each demand where only these subgraphs are opened.
+fn ways_by(open: &[Open], set: &[SubgraphId]) -> Option<Vec<(Way, Cost)>> {
+    let usable = |way: &Way| match way {
         Way::Local => true,
         Way::Hop(to) => set.contains(to),
-    });
-    usable.min_by_key(|(way, cost)| (cost.weight(), *way)).copied()
+    };
+    let cheapest = |open: &Open| {
+        let ways = open.ways.iter().filter(|(way, _)| usable(way));
+        ways.min_by_key(|(way, cost)| (cost.weight(), *way)).copied()
+    };
+    open.iter().map(cheapest).collect()
 }
 
 fn total(ways: &[(Way, Cost)], opening: &impl Fn(SubgraphId) -> Cost) -> Cost {
@@ -82,16 +111,6 @@ fn total(ways: &[(Way, Cost)], opening: &impl Fn(SubgraphId) -> Cost) -> Cost {
         }
     }
     sum
-}
-
-/// All sets of the subgraphs, small ones first.
-fn subsets(targets: &[SubgraphId]) -> Vec<Vec<SubgraphId>> {
-    let mut masks: Vec<u32> = (0..1u32 << targets.len()).collect();
-    masks.sort_by_key(|mask| mask.count_ones());
-    let of = |mask: u32| {
-        targets.iter().enumerate().filter(move |(bit, _)| mask & (1 << bit) != 0).map(|(_, to)| *to)
-    };
-    masks.into_iter().map(|mask| of(mask).collect()).collect()
 }
 
 /// One demand after the other, those with the fewest ways first, each where it then costs least.

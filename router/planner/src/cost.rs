@@ -14,6 +14,11 @@ impl Cost {
     /// One field of a request that is made anyway.
     pub(crate) const FIELD: Self = Self { requests: 0, rounds: 0, fields: 1 };
 
+    /// So many requests, at the same time.
+    pub(crate) fn of_requests(requests: u32) -> Self {
+        Self { requests, ..Self::default() }
+    }
+
     /// Whether it takes no further request.
     pub(crate) fn is_free(self) -> bool {
         self.requests == 0
@@ -37,16 +42,16 @@ impl Cost {
         Self { requests: both.requests - paid.requests, fields: both.fields - paid.fields, ..both }
     }
 
-    /// The cost of meeting the same demands for this kind of objects or for that, in shared requests.
+    /// The cost of meeting the same demands for this kind of objects and for that, in shared requests.
     pub(crate) fn either(self, other: Self) -> Self {
-        if other.weight() > self.weight() { other } else { self }
+        Self { requests: self.requests.max(other.requests), ..self + other }
     }
 
     /// The cost as one number: few requests and few rounds, then few fields.
     pub(crate) fn weight(self) -> u64 {
         u64::from(self.requests) * 1_000_000
             + u64::from(self.rounds) * 300_000
-            + u64::from(self.fields)
+            + u64::from(self.fields.min(200_000))
     }
 }
 

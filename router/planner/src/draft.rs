@@ -1,4 +1,4 @@
-//! Fetches while they are being built, and how they are merged and put in order.
+//! Fetches while they are being built, and the order they can run in.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use apollo_compiler::Name;
 use apollo_compiler::ast::OperationType;
 use supergraph::{SubgraphId, TypeId};
 
-use crate::selection::{SelectionId, Selections};
+use crate::selection::SelectionId;
 use crate::{PathElement, RepresentationSelection};
 
 /// The place of a draft in [`Drafts`].
@@ -84,24 +84,13 @@ impl Drafts {
     }
 
     /// All that must have ended before a fetch starts.
-    fn ancestors(&self, id: DraftId) -> BTreeSet<DraftId> {
+    pub(crate) fn ancestors(&self, id: DraftId) -> BTreeSet<DraftId> {
         let mut found = BTreeSet::new();
         let mut open = vec![id];
         while let Some(next) = open.pop() {
             open.extend(self.all[next].depends_on.iter().filter(|id| found.insert(**id)));
         }
         found
-    }
-
-    /// The round in which each fetch can start, and how many there are.
-    fn rounds(&self) -> (Vec<usize>, usize) {
-        let mut rounds = vec![0; self.all.len()];
-        for id in self.order() {
-            let after = self.all[id].depends_on.iter().map(|d| rounds[*d] + 1);
-            rounds[id] = after.max().unwrap_or(0);
-        }
-        let last = rounds.iter().max().map_or(0, |last| last + 1);
-        (rounds, last)
     }
 
     /// The fetches, each after those it depends on; otherwise as they were made.
@@ -125,95 +114,6 @@ impl Drafts {
             waiting = rest;
         }
         order
-    }
-
-    /// Merges fetches to one subgraph that do not wait for each other, where that makes nothing wait longer in the end:
-    /// into one batch where they are for the same objects, else into one request with several.
-    pub(crate) fn merge(&mut self, selections: &mut Selections) {
-        while self.merge_one(selections) {}
-    }
-
-    fn merge_one(&mut self, selections: &mut Selections) -> bool {
-        let (rounds, count) = self.rounds();
-        let mut ids = self.order();
-        ids.retain(|id| matches!(self.all[*id].request, DraftRequest::Entities(_)));
-        for (index, &a) in ids.iter().enumerate() {
-            for &b in &ids[index + 1..] {
-                if !self.mergeable(a, b, selections) {
-                    continue;
-                }
-                let late = if rounds[a] > rounds[b] { a } else { b };
-                let early = if late == a { b } else { a };
-                if rounds[a] != rounds[b] && self.longest_with(early, rounds[late]) > count {
-                    continue;
-                }
-                self.join(early, late, selections);
-                return true;
-            }
-        }
-        false
-    }
-
-    fn mergeable(&self, a: DraftId, b: DraftId, selections: &Selections) -> bool {
-        let (first, second) = (&self.all[a], &self.all[b]);
-        let (DraftRequest::Entities(ours), DraftRequest::Entities(theirs)) =
-            (&first.request, &second.request)
-        else {
-            return false;
-        };
-        let condition = |batches: &[DraftBatch]| {
-            batches
-                .iter()
-                .fold(crate::Condition::never(), |c, b| c.or(&selections.condition(b.set)))
-        };
-        first.subgraph == second.subgraph
-            && first.step == second.step
-            && condition(ours) == condition(theirs)
-            && !self.ancestors(a).contains(&b)
-            && !self.ancestors(b).contains(&a)
-    }
-
-    /// How many rounds the plan would take if a fetch started in this round.
-    fn longest_with(&self, early: DraftId, round: usize) -> usize {
-        let mut rounds = vec![0; self.all.len()];
-        for id in self.order() {
-            let after = self.all[id].depends_on.iter().map(|d| rounds[*d] + 1);
-            rounds[id] = after.max().unwrap_or(0);
-            if id == early {
-                rounds[id] = rounds[id].max(round);
-            }
-        }
-        rounds.iter().max().map_or(0, |last| last + 1)
-    }
-
-    fn join(&mut self, early: DraftId, late: DraftId, selections: &mut Selections) {
-        let depends_on = std::mem::take(&mut self.all[early].depends_on);
-        let empty = DraftRequest::Entities(Vec::new());
-        let request = std::mem::replace(&mut self.all[early].request, empty);
-        self.all[early].merged = true;
-        self.all[late].depends_on.extend(depends_on);
-        if let (DraftRequest::Entities(into), DraftRequest::Entities(from)) =
-            (&mut self.all[late].request, request)
-        {
-            for batch in from {
-                let same = into.iter_mut().find(|known| {
-                    known.path == batch.path
-                        && agree(&known.representations, &batch.representations)
-                });
-                match same {
-                    Some(known) => {
-                        represent(&mut known.representations, batch.representations);
-                        selections.merge(known.set, batch.set);
-                    }
-                    None => into.push(batch),
-                }
-            }
-        }
-        for draft in &mut self.all {
-            if draft.depends_on.remove(&early) {
-                draft.depends_on.insert(late);
-            }
-        }
     }
 
     /// Leaves out dependencies that follow from others.
@@ -265,7 +165,7 @@ fn add_field(fields: &mut Vec<RepresentationSelection>, field: RepresentationSel
 
 /// Whether the representations of two batches can be one: for a class the same type name and keys, and no field from two
 /// entries.
-fn agree(a: &[DraftRepresentation], b: &[DraftRepresentation]) -> bool {
+pub(crate) fn agree(a: &[DraftRepresentation], b: &[DraftRepresentation]) -> bool {
     a.iter().all(|ours| {
         b.iter().filter(|theirs| theirs.class == ours.class).all(|theirs| {
             ours.typename == theirs.typename

@@ -5,7 +5,7 @@
 //! 2. `Search::solve` says for every object, by its class and the subgraph it stands in, how the demands on it are met: at
 //!    hand, or by a hop to a subgraph that has one of its keys. It remembers by place and never enumerates paths.
 //! 3. `Builder` walks the demands from the root and puts each into the fetch that the search chose, with keys and required
-//!    fields under entries of their own; `Drafts::merge` joins requests that need not be apart.
+//!    fields under entries of their own; `merge` joins requests that need not be apart.
 //! 4. [`QueryPlan`] is the result: data with a notation to print it in, and [`request_text`] for what is sent.
 //!
 //! Pure: no runtime, clock, environment or I/O; the same operation gives the same plan.
@@ -21,6 +21,7 @@ mod draft;
 mod entry_name;
 mod error;
 mod json;
+mod merge;
 mod normalize;
 mod overlay;
 mod plan;

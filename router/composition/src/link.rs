@@ -17,8 +17,8 @@ const NEWEST: (u32, u32) = (2, 12);
 const FEDERATION_1: [&str; 7] =
     ["key", "external", "requires", "provides", "extends", "tag", "inaccessible"];
 
-/// The directives of Federation 2 that are composed here, and the minor version that each came with.
-const FEDERATION_2: [(&str, u32); 16] = [
+/// The directives of Federation 2, and the minor version that each came with.
+const FEDERATION_2: [(&str, u32); 19] = [
     ("key", 0),
     ("external", 0),
     ("requires", 0),
@@ -33,15 +33,15 @@ const FEDERATION_2: [(&str, u32); 16] = [
     ("authenticated", 5),
     ("requiresScopes", 5),
     ("policy", 6),
+    ("context", 8),
+    ("fromContext", 8),
     ("cost", 9),
     ("listSize", 9),
+    ("cacheTag", 12),
 ];
 
 /// What else of the federation can be imported: its scalars.
 const SCALARS: [&str; 4] = ["FieldSet", "Scope", "Policy", "ContextFieldValue"];
-
-/// Directives of Federation 2 that are not composed here: a schema that relies on them must not seem to work.
-const NOT_COMPOSED: [&str; 3] = ["context", "fromContext", "cacheTag"];
 
 /// Why a `@link` cannot be followed.
 pub(crate) struct LinkError {
@@ -296,11 +296,6 @@ impl<'a> Linked<'a> {
                 self.url
             )));
         };
-        if NOT_COMPOSED.contains(&directive) {
-            let message =
-                format!("`{name}` is imported from `{}`, and is not composed here", self.url);
-            return Err(self.error("UNSUPPORTED_FEATURE", message));
-        }
         let Some((known, since)) = FEDERATION_2.iter().find(|(known, _)| *known == directive)
         else {
             return Err(invalid(format!(

@@ -5,10 +5,12 @@
 //! it. States are walked breadth first, so that the first operation to fail is the shortest; a state that can do at
 //! least what an earlier one of its type could is not walked again.
 
+mod context;
 mod operation;
 mod reach;
 mod reason;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
@@ -16,6 +18,7 @@ use apollo_compiler::{Name, name};
 use supergraph::{SubgraphId, Supergraph, SupergraphError};
 
 use crate::error::{CompositionError, SubgraphLocation};
+use context::{Contexts, Given};
 use operation::Step;
 use reach::{Position, Reach, Reached};
 
@@ -46,15 +49,18 @@ fn invalid(error: &SupergraphError) -> CompositionError {
 struct State {
     object: Name,
     positions: BTreeSet<Position>,
+    /// What the objects on the way give to contextual arguments.
+    given: Given,
     last_step: Option<Rc<Step>>,
 }
 
 struct Walk<'a> {
     supergraph: &'a Supergraph,
     reach: Reach<'a>,
+    contexts: Contexts<'a>,
     queue: VecDeque<State>,
-    /// The positions that were walked already, by object type.
-    walked: HashMap<Name, Vec<BTreeSet<Position>>>,
+    /// The positions that were walked already and what was given there, by object type.
+    walked: HashMap<Name, Vec<(BTreeSet<Position>, Given)>>,
     /// The fields that an error was reported for.
     reported: HashSet<(Name, Name)>,
     errors: Vec<CompositionError>,
@@ -65,6 +71,7 @@ impl<'a> Walk<'a> {
         Self {
             supergraph,
             reach: Reach::new(supergraph),
+            contexts: Contexts::of(supergraph),
             queue: VecDeque::new(),
             walked: HashMap::new(),
             reported: HashSet::new(),
@@ -74,7 +81,7 @@ impl<'a> Walk<'a> {
 
     fn errors(mut self) -> Vec<CompositionError> {
         for (_, root) in self.supergraph.api_schema().schema_definition.iter_root_operations() {
-            self.arrive(root.name.clone(), &BTreeSet::new(), None);
+            self.arrive(root.name.clone(), &BTreeSet::new(), &Given::new(), None);
         }
         let mut count = 0;
         while let Some(state) = self.queue.pop_front() {
@@ -93,6 +100,7 @@ impl<'a> Walk<'a> {
         &mut self,
         object: Name,
         positions: &BTreeSet<Position>,
+        given: &Given,
         last_step: Option<Rc<Step>>,
     ) {
         let positions = self.reach.closure(&object, positions);
@@ -101,11 +109,14 @@ impl<'a> Walk<'a> {
             return;
         }
         let walked = self.walked.entry(object.clone()).or_default();
-        if walked.iter().any(|earlier| does_no_more(earlier, &positions)) {
+        let does_no_more = |(earlier, had): &(BTreeSet<Position>, Given)| {
+            had.is_subset(given) && does_no_more(earlier, &positions)
+        };
+        if walked.iter().any(does_no_more) {
             return;
         }
-        walked.push(positions.clone());
-        self.queue.push_back(State { object, positions, last_step });
+        walked.push((positions.clone(), given.clone()));
+        self.queue.push_back(State { object, positions, given: given.clone(), last_step });
     }
 
     /// An interface object does not know the types behind it, and here nobody else tells.
@@ -154,8 +165,11 @@ impl<'a> Walk<'a> {
     fn leave(&mut self, state: &State) {
         let api_schema = self.supergraph.api_schema();
         let Some(object) = api_schema.get_object(&state.object) else { return };
+        let below =
+            self.contexts.below(&state.object, &state.positions, &state.given, &mut self.reach);
         for field in object.fields.values() {
-            match self.reach.field(&state.object, &state.positions, &field.name) {
+            let positions = self.with_contexts(state, &field.name);
+            match self.reach.field(&state.object, &positions, &field.name) {
                 None => self.report(state, &field.name),
                 Some(Reached::Leaf) => {}
                 Some(Reached::Objects(objects)) => {
@@ -170,10 +184,23 @@ impl<'a> Walk<'a> {
                             field: field.name.clone(),
                             type_condition: is_abstract.then(|| runtime_type.clone()),
                         };
-                        self.arrive(runtime_type, &positions, Some(Rc::new(step)));
+                        self.arrive(runtime_type, &positions, &below, Some(Rc::new(step)));
                     }
                 }
             }
+        }
+    }
+
+    /// The positions of a state at which a field has the contexts that it takes values from.
+    fn with_contexts<'s>(&self, state: &'s State, field: &Name) -> Cow<'s, BTreeSet<Position>> {
+        let lacks = |position: &&Position| {
+            let presence = self.supergraph.field_presence(&position.ty, field, position.subgraph);
+            presence.is_some_and(|presence| self.contexts.missing(presence, &state.given).is_some())
+        };
+        if state.positions.iter().any(|position| lacks(&position)) {
+            Cow::Owned(state.positions.iter().filter(|p| !lacks(p)).cloned().collect())
+        } else {
+            Cow::Borrowed(&state.positions)
         }
     }
 
@@ -194,6 +221,7 @@ impl<'a> Walk<'a> {
             &state.object,
             &state.positions,
             field,
+            &|presence| self.contexts.missing(presence, &state.given),
         );
         let sentences: Vec<&str> = reasons.iter().map(|(_, sentence)| sentence.as_str()).collect();
         let locations = reasons.iter().map(|(subgraph, _)| self.location(*subgraph)).collect();

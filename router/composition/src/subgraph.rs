@@ -1,5 +1,6 @@
 //! One subgraph's schema, parsed and read for what federation needs to know of it.
 
+mod context;
 mod field_use;
 mod graphql;
 
@@ -12,6 +13,7 @@ use apollo_compiler::schema::{Component, DirectiveList, ExtendedType, ObjectType
 use apollo_compiler::{Name, Schema, name};
 use supergraph::{FieldSet, FieldSetSelection};
 
+pub(crate) use self::context::{ContextValue, selection_text};
 use self::field_use::FieldUse;
 use crate::SubgraphSource;
 use crate::error::{CompositionError, SubgraphLocation};

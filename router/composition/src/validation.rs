@@ -1,5 +1,6 @@
 //! Checks what federation asks of one subgraph by itself.
 
+mod context;
 mod external;
 mod field_set;
 mod interface;
@@ -18,7 +19,8 @@ pub(crate) fn validate(subgraphs: &[Subgraph]) -> Vec<CompositionError> {
         check.root_names();
         check.usage();
         check.interfaces();
-        let used = check.field_sets();
+        let mut used = check.field_sets();
+        check.contexts(&mut used);
         check.externals(&used);
         errors.append(&mut check.errors);
     }

@@ -1,9 +1,9 @@
-//! Composes the subgraphs of every case, and compares with its `supergraph.graphql` or `errors.txt`.
+//! Composes the subgraphs of every case, and compares with its `supergraph.graphql` and `hints.txt`, or its `errors.txt`.
 
 use std::fs;
 use std::path::Path;
 
-use composition::{SubgraphSource, compose};
+use composition::{Hint, SubgraphSource, compose};
 use expect_test::expect_file;
 
 /// A case is found by its `subgraphs` directory: any file in it names the case, the first by name runs it.
@@ -35,6 +35,7 @@ fn composes(file: &Path) -> datatest_stable::Result<()> {
         Ok(composition) if expects_errors => panic!("composes:\n{}", composition.supergraph_sdl),
         Ok(composition) => {
             expect_file![case.join("supergraph.graphql")].assert_eq(&composition.supergraph_sdl);
+            check_hints(&case, &composition.hints);
         }
         Err(errors) if expects_errors => {
             let lines: Vec<String> =
@@ -44,6 +45,16 @@ fn composes(file: &Path) -> datatest_stable::Result<()> {
         Err(errors) => panic!("does not compose:\n{errors}"),
     }
     Ok(())
+}
+
+/// Hints are compared where a case is about them: below `hints/`, or wherever it has the file.
+fn check_hints(case: &Path, hints: &[Hint]) {
+    let file = case.join("hints.txt");
+    if file.exists() || case.components().any(|part| part.as_os_str() == "hints") {
+        let lines: Vec<String> =
+            hints.iter().map(|hint| format!("{}  {}\n", hint.code, hint.message)).collect();
+        expect_file![file].assert_eq(&lines.concat());
+    }
 }
 
 datatest_stable::harness! {

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use apollo_compiler::ast::{Directive, Type};
+use apollo_compiler::ast::{Directive, Type, Value};
 use apollo_compiler::schema::{DirectiveList, ExtendedType};
 use apollo_compiler::{Name, Node, Schema};
 use indexmap::IndexMap;
 
 use crate::{
-    CompositeType, Field, FieldPresence, FieldSet, Key, LinkUrl, Subgraph, SubgraphId,
-    SubgraphName, SubgraphSet, SupergraphError, TypeKind, TypePresence,
+    CompositeType, ContextArgument, Field, FieldPresence, FieldSet, Key, LinkUrl, Subgraph,
+    SubgraphId, SubgraphName, SubgraphSet, SupergraphError, TypeKind, TypePresence,
 };
 
 /// The subgraphs that `enum join__Graph` lists.
@@ -137,7 +137,11 @@ impl Reader<'_> {
             }
             _ => IndexMap::new(),
         };
-        Ok(CompositeType { name: name.clone(), kind, runtime_types, fields, presences })
+        let contexts = ty.directives().get_all("context").filter_map(|directive| {
+            argument(directive, "name").and_then(|v| v.as_str()).map(str::to_owned)
+        });
+        let contexts = contexts.collect();
+        Ok(CompositeType { name: name.clone(), kind, runtime_types, fields, presences, contexts })
     }
 
     /// The object types that values of `ty` can have: anywhere, or in one subgraph.
@@ -230,6 +234,7 @@ impl Reader<'_> {
                             requires: None,
                             provides: None,
                             used_overridden: false,
+                            context_arguments: Vec::new(),
                         });
                     }
                 }
@@ -272,6 +277,36 @@ fn field_presence(
         requires: field_set(directive, "requires", place)?,
         provides: field_set(directive, "provides", place)?,
         used_overridden: flag(directive, "usedOverridden", false),
+        context_arguments: context_arguments(directive, place)?,
+    })
+}
+
+/// Join v0.5: `contextArguments: [{context: "a__user", name: "locale", type: "String", selection: "{ locale }"}]`.
+fn context_arguments(
+    directive: &Directive,
+    place: &str,
+) -> Result<Vec<ContextArgument>, SupergraphError> {
+    let list = argument(directive, "contextArguments").and_then(|v| v.as_list());
+    list.unwrap_or_default().iter().map(|value| context_argument(value, place)).collect()
+}
+
+fn context_argument(value: &Value, place: &str) -> Result<ContextArgument, SupergraphError> {
+    let text = |name: &str| {
+        let fields = value.as_object().unwrap_or_default();
+        let entry = fields.iter().find(|(entry, _)| entry == name);
+        entry.and_then(|(_, value)| value.as_str()).ok_or_else(|| {
+            invalid(place, &format!("an entry of `contextArguments` has no text `{name}`"))
+        })
+    };
+    let not_a = |what: &'static str| move |text| invalid(place, &format!("`{text}` is not {what}"));
+    let (name, ty) = (text("name")?, text("type")?);
+    let selection = FieldSet::parse(text("selection")?)
+        .map_err(|error| SupergraphError::InvalidFieldSet { place: place.to_owned(), error })?;
+    Ok(ContextArgument {
+        name: Name::new(name).map_err(|_| not_a("a name")(name))?,
+        ty: Type::parse(ty, "type").map_err(|_| not_a("a type")(ty))?,
+        context: text("context")?.to_owned(),
+        selection,
     })
 }
 

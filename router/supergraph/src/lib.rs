@@ -24,4 +24,6 @@ pub use query_graph::{Entry, QueryGraph, Resolution};
 pub use spec::{FEDERATION_SPEC, JOIN_SPEC, LINK_SPEC, LinkUrl};
 pub use subgraph::{Subgraph, SubgraphId, SubgraphName, SubgraphSet};
 pub use type_set::{TypeId, TypeSet};
-pub use types::{CompositeType, Field, FieldPresence, Key, Supergraph, TypeKind, TypePresence};
+pub use types::{
+    CompositeType, ContextArgument, Field, FieldPresence, Key, Supergraph, TypeKind, TypePresence,
+};

@@ -44,6 +44,8 @@ pub struct CompositeType {
     pub fields: IndexMap<Name, Field>,
     /// What each subgraph makes of it, by [`SubgraphId`]; `None` where the subgraph does not have it.
     pub presences: Vec<Option<TypePresence>>,
+    /// The contexts that objects of this type set for the fields below them, by `@context`.
+    pub contexts: Vec<String>,
 }
 
 /// A composite type in one subgraph.
@@ -91,6 +93,21 @@ pub struct FieldPresence {
     pub provides: Option<FieldSet>,
     /// Moved to another subgraph by `@override`; kept only for keys and interfaces.
     pub used_overridden: bool,
+    /// The arguments that the subgraph wants and clients do not give: an ancestor's fields do.
+    pub context_arguments: Vec<ContextArgument>,
+}
+
+/// An argument whose value is taken from the nearest object above that sets a context (`@fromContext`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContextArgument {
+    /// The argument's name in the subgraph.
+    pub name: Name,
+    /// Its type there.
+    pub ty: Type,
+    /// The context, as in [`CompositeType::contexts`].
+    pub context: String,
+    /// Where the value stands in the object that sets the context: one field on each level.
+    pub selection: FieldSet,
 }
 
 impl FieldPresence {

@@ -7,6 +7,7 @@ use apollo_compiler::Node;
 use apollo_compiler::ast::{Directive, Value};
 
 use super::{Merge, TypeIn};
+use crate::subgraph::Subgraph;
 
 /// Directives that are printed on the elements themselves, in this order; with the feature to link.
 const CARRIED: [(&str, &str); 9] = [
@@ -89,6 +90,14 @@ impl Merge<'_> {
         for directive in self.carried(applications) {
             let _ = write!(out, "\n  {directive}");
         }
+        for definition in definitions {
+            let subgraph = &self.subgraphs[definition.subgraph];
+            for context in subgraph.contexts(definition.ty) {
+                self.features.insert("context");
+                let name = context_name(subgraph, context);
+                let _ = write!(out, "\n  @context(name: {name:?})");
+            }
+        }
         out
     }
 
@@ -121,6 +130,11 @@ impl Merge<'_> {
         printed.extend(composed);
         printed
     }
+}
+
+/// The supergraph's name of a context: each subgraph's contexts are its own.
+pub(super) fn context_name(subgraph: &Subgraph, context: &str) -> String {
+    format!("{}__{context}", subgraph.name)
 }
 
 /// Several subgraphs' applications of one directive to one element, as the supergraph has them.

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use apollo_compiler::Name;
-use apollo_compiler::ast::{FieldDefinition, Type};
+use apollo_compiler::ast::{FieldDefinition, InputValueDefinition, Type};
 use apollo_compiler::schema::{Component, ExtendedType};
+use apollo_compiler::{Name, Node};
 
-use super::element::after;
+use super::element::{after, context_name};
 use super::overriding::Moves;
 use super::{Merge, Place, TypeIn};
+use crate::subgraph::selection_text;
 
 /// One subgraph's definition of a field.
 #[derive(Clone, Copy)]
@@ -114,6 +115,19 @@ impl<'a> Merge<'a> {
         if let Some(label) = moves.label(part.subgraph) {
             let _ = write!(arguments, ", overrideLabel: {label:?}");
         }
+        let contexts = subgraph.context_arguments(part.definition).map(|(argument, name, set)| {
+            format!(
+                "{{context: {:?}, name: \"{}\", type: \"{}\", selection: {:?}}}",
+                context_name(subgraph, name),
+                argument.name,
+                argument.ty,
+                selection_text(&set)
+            )
+        });
+        let contexts: Vec<String> = contexts.collect();
+        if !contexts.is_empty() {
+            let _ = write!(arguments, ", contextArguments: [{}]", contexts.join(", "));
+        }
         arguments
     }
 
@@ -178,7 +192,10 @@ impl<'a> Merge<'a> {
             (&self.subgraphs[external.subgraph].name, &self.subgraphs[owner.subgraph].name);
         let places = [external.place(), owner.place()];
         let mut found = Vec::new();
-        for argument in &owner.definition.arguments {
+        let given = |argument: &&Node<InputValueDefinition>| {
+            !self.subgraphs[owner.subgraph].is_contextual(argument)
+        };
+        for argument in owner.definition.arguments.iter().filter(given) {
             let element = format!("argument `{coordinate}({}:)`", argument.name);
             let Some(own) = external.definition.argument_by_name(&argument.name) else {
                 let message = format!(

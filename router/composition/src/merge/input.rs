@@ -45,6 +45,9 @@ impl<'a> Merge<'a> {
         let mut printed = Vec::new();
         for (name, found) in arguments {
             let element = format!("argument `{coordinate}({name}:)`");
+            if self.is_given_by_context(&element, &found) {
+                continue;
+            }
             if let Some(missing) = missing(&subgraphs, &found) {
                 let places: Vec<Place> = owners.iter().map(FieldIn::place).collect();
                 let code = "REQUIRED_ARGUMENT_MISSING_IN_SOME_SUBGRAPH";
@@ -60,6 +63,30 @@ impl<'a> Merge<'a> {
             }
         }
         if printed.is_empty() { String::new() } else { format!("({})", printed.join(", ")) }
+    }
+
+    /// Whether clients do not see an argument as a context gives it; it must do so wherever the argument is needed.
+    fn is_given_by_context(&mut self, element: &str, found: &[InputValueIn<'_>]) -> bool {
+        let is_contextual =
+            |(index, argument): &&InputValueIn<'_>| self.subgraphs[*index].is_contextual(argument);
+        let (contextual, others): (Vec<&InputValueIn<'_>>, Vec<&InputValueIn<'_>>) =
+            found.iter().partition(is_contextual);
+        let Some((first, _)) = contextual.first() else { return false };
+        for (index, argument) in others {
+            let code = "CONTEXTUAL_ARGUMENT_NOT_CONTEXTUAL_IN_ALL_SUBGRAPHS";
+            let message = format!(
+                "{element} has `@fromContext` in `{}` but not in `{}`",
+                self.subgraphs[*first].name, self.subgraphs[*index].name
+            );
+            if argument.is_required() {
+                let message = format!("{message}, where it is required: nobody would give it");
+                self.error(code, message, [(*index, argument.location())]);
+            } else {
+                let message = format!("{message}: nobody will give it there");
+                self.hint(code, message, [*index]);
+            }
+        }
+        true
     }
 
     /// Prints an input object: the fields that all subgraphs know.

@@ -115,6 +115,11 @@ fn feature(name: &str) -> (&'static str, &'static str, &'static str) {
             ", for: SECURITY",
             "directive @policy(policies: [[policy__Policy!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM\n\nscalar policy__Policy\n\n",
         ),
+        "context" => (
+            "v0.1",
+            ", for: SECURITY",
+            "directive @context(name: String!) repeatable on INTERFACE | OBJECT | UNION\n\ndirective @context__fromContext(field: context__ContextFieldValue) on ARGUMENT_DEFINITION\n\nscalar context__ContextFieldValue\n\n",
+        ),
         "cost" => (
             "v0.1",
             "",

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use apollo_compiler::Name;
-use supergraph::{SubgraphId, Supergraph};
+use supergraph::{FieldPresence, SubgraphId, Supergraph};
 
 use super::reach::{Position, Reach, may_name};
+
+/// The context that a field takes a value from and that nothing on the way gives.
+pub(super) type MissingContext<'a> = &'a dyn Fn(&FieldPresence) -> Option<&str>;
 
 /// For each subgraph that knows the field or stands on the way, why it does not help.
 pub(super) fn reasons(
@@ -14,13 +17,25 @@ pub(super) fn reasons(
     object: &Name,
     positions: &BTreeSet<Position>,
     field: &Name,
+    missing_context: MissingContext<'_>,
 ) -> Vec<(SubgraphId, String)> {
     let mut reasons = Vec::new();
     for subgraph in supergraph.subgraph_ids() {
         let name = &supergraph.subgraph(subgraph).name;
         let here = positions.iter().find(|position| position.subgraph == subgraph);
         let reason = match here {
-            Some(position) => Some(why_not_here(supergraph, reach, object, position, field)),
+            Some(position) => {
+                let presence = supergraph.field_presence(&position.ty, field, position.subgraph);
+                Some(match presence {
+                    None => "does not have it".to_owned(),
+                    Some(presence) => match missing_context(presence) {
+                        Some(context) => format!(
+                            "takes an argument of it from the context `{context}`, which no object above gives"
+                        ),
+                        None => why_not_here(reach, object, position, field, presence),
+                    },
+                })
+            }
             None => why_not_there(supergraph, reach, object, positions, subgraph, field),
         };
         reasons.extend(reason.map(|reason| (subgraph, format!("`{name}` {reason}"))));
@@ -30,15 +45,12 @@ pub(super) fn reasons(
 
 /// Why a subgraph that has the object in hand does not resolve the field.
 fn why_not_here(
-    supergraph: &Supergraph,
     reach: &mut Reach<'_>,
     object: &Name,
     position: &Position,
     field: &Name,
+    presence: &FieldPresence,
 ) -> String {
-    let Some(presence) = supergraph.field_presence(&position.ty, field, position.subgraph) else {
-        return "does not have it".to_owned();
-    };
     match &presence.requires {
         _ if presence.used_overridden => "has given it away by `@override`".to_owned(),
         _ if presence.external => "knows it only as `@external`".to_owned(),

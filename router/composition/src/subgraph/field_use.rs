@@ -19,6 +19,8 @@ pub(crate) struct FieldUse {
     pub(super) provides: Fields,
     /// By a `@requires`.
     requires: Fields,
+    /// By a `@fromContext`.
+    contexts: Fields,
 }
 
 impl FieldUse {
@@ -36,6 +38,11 @@ impl FieldUse {
                 if let Some(provides) = subgraph.field_set(field, "provides") {
                     note(subgraph, field.ty.inner_named_type(), &provides, &mut used.provides);
                 }
+                for (_, context, selection) in subgraph.context_arguments(field) {
+                    for source in subgraph.types_with_context(context) {
+                        note(subgraph, source.name(), &selection, &mut used.contexts);
+                    }
+                }
             }
         }
         used
@@ -43,7 +50,9 @@ impl FieldUse {
 
     /// Whether any field set selects the field.
     pub(super) fn selects(&self, field: &(Name, Name)) -> bool {
-        [&self.keys, &self.provides, &self.requires].iter().any(|fields| fields.contains(field))
+        [&self.keys, &self.provides, &self.requires, &self.contexts]
+            .iter()
+            .any(|fields| fields.contains(field))
     }
 }
 

@@ -40,7 +40,7 @@ const fn plain(name: &'static str, locations: &'static str) -> Specification {
 }
 
 /// The directives of the federation; what their arguments mean is checked by `validation`.
-const SPECIFICATIONS: [Specification; 16] = [
+const SPECIFICATIONS: [Specification; 19] = [
     Specification {
         arguments: "(fields: _Any!, resolvable: Boolean = true)",
         required: &["fields"],
@@ -110,16 +110,34 @@ const SPECIFICATIONS: [Specification; 16] = [
         optional: &["assumedSize", "slicingArguments", "sizedFields", "requireOneSlicingArgument"],
         ..plain("listSize", "FIELD_DEFINITION")
     },
+    Specification {
+        arguments: "(name: String!)",
+        required: &["name"],
+        is_repeatable: true,
+        ..plain("context", "OBJECT | INTERFACE | UNION")
+    },
+    Specification {
+        arguments: "(field: _Any)",
+        required: &["field"],
+        ..plain("fromContext", "ARGUMENT_DEFINITION")
+    },
+    Specification {
+        arguments: "(format: String!)",
+        required: &["format"],
+        is_repeatable: true,
+        ..plain("cacheTag", "OBJECT | INTERFACE | FIELD_DEFINITION")
+    },
 ];
 
 /// The scalars that definitions of these directives may name.
-const SCALARS: [&str; 7] = [
+const SCALARS: [&str; 8] = [
     "_Any",
     "_FieldSet",
     "FieldSet",
     "federation__FieldSet",
     "federation__Scope",
     "federation__Policy",
+    "federation__ContextFieldValue",
     "link__Import",
 ];
 

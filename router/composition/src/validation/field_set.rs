@@ -275,7 +275,7 @@ impl Check<'_> {
     }
 
     /// A field set on an interface uses the field of every implementing type.
-    fn note_use(&self, on: &Name, field: &Name, used: &mut UsedFields) {
+    pub(super) fn note_use(&self, on: &Name, field: &Name, used: &mut UsedFields) {
         used.insert((on.clone(), field.clone()));
         for object in self.subgraph.implementing_types(on) {
             used.insert((object.name().clone(), field.clone()));

@@ -49,7 +49,7 @@ impl Subgraph {
     }
 
     /// The `@fromContext` of an argument.
-    pub(crate) fn from_context<'a>(
+    pub(crate) fn context_directive<'a>(
         &'a self,
         argument: &'a InputValueDefinition,
     ) -> Option<&'a Directive> {

@@ -1,70 +1,34 @@
 //! A subgraph without a server: its SDL and some data, run through apollo-compiler's own execution.
 //!
-//! It is strict: a request that does not validate against the subgraph, or that sends a variable which the document
-//! does not declare, fails the test. The data's format is documented in `router/cases/README.md`.
+//! It is strict: it refuses a request that does not validate against its schema or sends a variable that the document does
+//! not declare, a representation without one of its keys, and what it does not resolve there: an external field that
+//! was not provided, a field whose requirements the representation lacks. A refusal fails the test.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use apollo_compiler::ast::OperationType;
+use apollo_compiler::ast::{self, Selection};
 use apollo_compiler::resolvers::Execution;
 use apollo_compiler::response::{ExecutionResponse, JsonMap};
-use apollo_compiler::schema::ExtendedType;
-use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Schema};
 use bytes::Bytes;
 use executor::{SubgraphError, SubgraphResponse};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use crate::resolver::Object;
+use crate::data::{Answer, Data, Failure, Source};
+use crate::resolver::{Object, selections};
 
 /// What a subgraph's own SDL need not define.
 const FEDERATION: &str = include_str!("federation.graphql");
 
+/// Stands around a text that is answered verbatim, where apollo-compiler would see a string.
+pub(crate) const RAW: char = '\u{1}';
+
 /// One subgraph of a case.
 pub(crate) struct FakeSubgraph {
-    pub(crate) schema: Valid<Schema>,
-    pub(crate) data: Data,
-    pub(crate) missing: Missing,
+    pub(crate) source: Source,
     answered: AtomicUsize,
-}
-
-/// What a field means of which the data says nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Missing {
-    /// The data is not complete: the test fails.
-    Fails,
-    IsNull,
-}
-
-/// `data/NAME.json`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Data {
-    pub(crate) query: Map<String, Value>,
-    pub(crate) mutation: Map<String, Value>,
-    pub(crate) subscription: Map<String, Value>,
-    pub(crate) entities: Vec<Map<String, Value>>,
-    /// The answers to the first, second, … request, instead of execution; the last one stands for all that follow.
-    pub(crate) answers: Vec<Answer>,
-}
-
-/// An answer that is not executed.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-pub(crate) enum Answer {
-    Failure { failure: Failure },
-    Http { status: u16, body: String },
-}
-
-/// Why there is no answer.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Failure {
-    Timeout,
-    Unreachable,
-    TooLarge,
+    refusals: Mutex<Vec<String>>,
 }
 
 /// What a subgraph is sent.
@@ -77,12 +41,13 @@ pub(crate) struct Request {
 }
 
 impl FakeSubgraph {
-    pub(crate) fn new(sdl: &str, path: &Path, data: Data) -> Self {
+    /// Reads the subgraph's SDL, with or without the federation's own definitions.
+    pub(crate) fn new(name: &str, sdl: &str, data: Data, mutations: Arc<AtomicUsize>) -> Self {
         let mut builder = Schema::builder()
             .adopt_orphan_extensions()
             .parse(FEDERATION, "federation.graphql")
-            .parse(sdl, path);
-        let parsed = apollo_compiler::ast::Document::parse(sdl, path).expect("the subgraph parses");
+            .parse(sdl, name);
+        let parsed = ast::Document::parse(sdl, name).expect("the subgraph parses");
         let entities = entity_types(&parsed);
         if !entities.is_empty() {
             let union = format!(
@@ -91,20 +56,18 @@ impl FakeSubgraph {
             );
             builder = builder.parse(union, "entities.graphql");
         }
-        let schema = builder.build().and_then(Schema::validate).unwrap_or_else(|invalid| {
-            panic!("{} is not a subgraph:\n{}", path.display(), invalid.errors)
-        });
-        Self::with_schema(schema, data, Missing::Fails)
-    }
-
-    pub(crate) fn with_schema(schema: Valid<Schema>, data: Data, missing: Missing) -> Self {
-        Self { schema, data, missing, answered: AtomicUsize::new(0) }
+        let schema = builder
+            .build()
+            .and_then(Schema::validate)
+            .unwrap_or_else(|invalid| panic!("{name} is not a subgraph:\n{}", invalid.errors));
+        let source = Source::new(schema, data, mutations);
+        Self { source, answered: AtomicUsize::new(0), refusals: Mutex::default() }
     }
 
     /// Answers a request, whose body is `{"query":…,"variables":…}`.
     pub(crate) fn answer(&self, request: &Request) -> Result<SubgraphResponse, SubgraphError> {
         let number = self.answered.fetch_add(1, Ordering::Relaxed);
-        let answers = &self.data.answers;
+        let answers = &self.source.data.answers;
         match answers.get(number).or(answers.last()) {
             Some(Answer::Failure { failure }) => Err((*failure).into()),
             Some(Answer::Http { status, body }) => {
@@ -114,38 +77,74 @@ impl FakeSubgraph {
         }
     }
 
-    /// Executes a request, whatever `answers` says.
-    pub(crate) fn execute(&self, request: &Request) -> Bytes {
+    /// What it was asked that it should not have been.
+    pub(crate) fn refusals(&self) -> Vec<String> {
+        self.refusals.lock().expect("nothing panics while it is locked").clone()
+    }
+
+    pub(crate) fn refuse(&self, reason: impl Into<String>) {
+        self.refusals.lock().expect("nothing panics while it is locked").push(reason.into());
+    }
+
+    /// The keys by which objects of a type can be asked for.
+    pub(crate) fn resolvable_keys(&self, type_name: &str) -> Vec<Vec<Selection>> {
+        self.keys(type_name, |key| {
+            key.specified_argument_by_name("resolvable").and_then(|it| it.to_bool()) != Some(false)
+        })
+    }
+
+    pub(crate) fn is_in_a_key(&self, type_name: &str, field_name: &str) -> bool {
+        let is_field = |it: &Selection| it.as_field().is_some_and(|it| it.name == field_name);
+        self.keys(type_name, |_| true).iter().flatten().any(is_field)
+    }
+
+    fn keys(
+        &self,
+        type_name: &str,
+        filter: impl Fn(&ast::Directive) -> bool,
+    ) -> Vec<Vec<Selection>> {
+        let Some(ty) = self.source.schema.types.get(type_name) else { return Vec::new() };
+        let keys = ty.directives().get_all("key").filter(|key| filter(key));
+        let texts = keys.filter_map(|key| key.specified_argument_by_name("fields")?.as_str());
+        texts.map(selections).collect()
+    }
+
+    fn execute(&self, request: &Request) -> Bytes {
+        self.response(request).unwrap_or_else(|reason| {
+            self.refuse(format!("{reason}\n{}", request.query));
+            Bytes::from_static(br#"{"errors":[{"message":"refused"}]}"#)
+        })
+    }
+
+    fn response(&self, request: &Request) -> Result<Bytes, String> {
+        let schema = &self.source.schema;
         let document =
-            ExecutableDocument::parse_and_validate(&self.schema, &request.query, "request.graphql")
-                .unwrap_or_else(|invalid| {
-                    panic!("the subgraph refuses {}\n{}", request.query, invalid.errors)
-                });
-        let operation = document.operations.get(None).expect("a request has one operation");
+            ExecutableDocument::parse_and_validate(schema, &request.query, "request.graphql")
+                .map_err(|invalid| invalid.errors.to_string())?;
+        let operation =
+            document.operations.get(None).map_err(|error| error.message().to_string())?;
         for name in request.variables.keys() {
-            let declared = operation.variables.iter().any(|it| it.name == name.as_str());
-            assert!(declared, "`${}` is sent, but not declared: {}", name.as_str(), request.query);
+            if !operation.variables.iter().any(|it| it.name == name.as_str()) {
+                return Err(format!("`${}` is sent, but not declared", name.as_str()));
+            }
         }
-        let says = match operation.operation_type {
-            OperationType::Query => &self.data.query,
-            OperationType::Mutation => &self.data.mutation,
-            OperationType::Subscription => &self.data.subscription,
-        };
+        let says = self.source.data.root(operation.operation_type);
         let root = Object::new(self, operation.object_type(), says);
-        let mut response = Execution::new(&self.schema, &document)
+        let mut response = Execution::new(schema, &document)
             .operation(operation)
             .enable_schema_introspection(true)
             .raw_variable_values(&request.variables)
             .execute_sync(&root)
-            .unwrap_or_else(|error| panic!("{}: {}", error.message(), request.query));
+            .map_err(|error| error.message().to_string())?;
         restore_errors(&mut response);
-        Bytes::from(serde_json::to_vec(&response).expect("a response is JSON"))
+        let json = serde_json::to_string(&response).map_err(|error| error.to_string())?;
+        Ok(Bytes::from(json.replace("\"\\u0001", "").replace("\\u0001\"", "")))
     }
 }
 
 /// The object types with a `@key` that may be asked for.
-fn entity_types(document: &apollo_compiler::ast::Document) -> Vec<String> {
-    use apollo_compiler::ast::Definition;
+fn entity_types(document: &ast::Document) -> Vec<String> {
+    use ast::Definition;
     let mut types: Vec<String> = document
         .definitions
         .iter()
@@ -176,14 +175,6 @@ fn restore_errors(response: &mut ExecutionResponse) {
             error.extensions = data_error.extensions;
         }
     }
-}
-
-/// Whether fields can be selected in values of this type.
-pub(crate) fn is_composite(schema: &Schema, type_name: &str) -> bool {
-    matches!(
-        schema.types.get(type_name),
-        Some(ExtendedType::Object(_) | ExtendedType::Interface(_) | ExtendedType::Union(_))
-    )
 }
 
 impl From<Failure> for SubgraphError {

@@ -3,18 +3,22 @@
 //! What is expected was once written by the executor itself, so each answer must also be what one server with the data
 //! of all subgraphs says: composition, planning and execution as a whole must be as if there were no federation.
 
+mod data;
 mod fake_subgraph;
 mod indent;
 mod monolith;
+mod reference;
 mod resolver;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::ast::OperationType;
+use apollo_compiler::validation::Valid;
 use executor::{
     Executable, Options, RequestError, Response, SubgraphClient, SubgraphError, SubgraphRequest,
     SubgraphResponse,
@@ -22,9 +26,9 @@ use executor::{
 use expect_test::expect_file;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::Value;
 use supergraph::Supergraph;
 
+use crate::data::Data;
 use crate::fake_subgraph::{FakeSubgraph, Request};
 use crate::indent::indented;
 use crate::monolith::monolith;
@@ -38,15 +42,16 @@ struct FakeSubgraphs {
 
 impl FakeSubgraphs {
     fn load(case: &Path, supergraph: &Supergraph) -> datatest_stable::Result<Self> {
+        let mutations = Arc::<AtomicUsize>::default();
         let load = |name: &str| -> datatest_stable::Result<FakeSubgraph> {
             let path = case.join("subgraphs").join(format!("{name}.graphql"));
             let data = case.join("data").join(format!("{name}.json"));
             let data = match fs::read_to_string(&data) {
                 Ok(json) => serde_json::from_str(&json)
                     .map_err(|error| format!("{}: {error}", data.display()))?,
-                Err(_) => fake_subgraph::Data::default(),
+                Err(_) => Data::default(),
             };
-            Ok(FakeSubgraph::new(&fs::read_to_string(&path)?, &path, data))
+            Ok(FakeSubgraph::new(name, &fs::read_to_string(&path)?, data, mutations.clone()))
         };
         let subgraphs = supergraph
             .subgraphs()
@@ -56,23 +61,28 @@ impl FakeSubgraphs {
         Ok(Self { subgraphs, requests: Mutex::default() })
     }
 
-    /// Whether a server that has all their data says the same.
+    /// Whether a server that has all their data says the same, byte for byte, and whether it has errors where this has.
     fn compare_with_monolith(
         &self,
         supergraph: &Supergraph,
-        operation: &str,
+        document: &Valid<ExecutableDocument>,
         variables: &str,
-        answer: &[u8],
+        response: &Response,
     ) -> datatest_stable::Result<()> {
-        let all: Vec<_> = self.subgraphs.iter().map(|(_, subgraph)| &subgraph.data).collect();
+        let all: Vec<_> = self.subgraphs.iter().map(|(_, it)| &it.source.data).collect();
         let Some(monolith) = monolith(supergraph, &all) else { return Ok(()) };
         let variables = if variables.is_empty() { "{}" } else { variables };
-        let request =
-            Request { query: operation.to_owned(), variables: serde_json::from_str(variables)? };
-        let whole: Value = serde_json::from_slice(&monolith.execute(&request))?;
-        let federated: Value = serde_json::from_slice(answer)?;
-        assert_eq!(federated["data"], whole["data"], "a monolith answers otherwise");
-        assert_eq!(federated["errors"].is_null(), whole["errors"].is_null(), "{whole}");
+        let operation = document.operations.get(None).map_err(|_| "a case has one operation")?;
+        let expected =
+            reference::execute(&monolith, document, operation, &serde_json::from_str(variables)?);
+        let body = std::str::from_utf8(&response.body)?;
+        let data = body.strip_prefix("{\"data\":").ok_or("`data` comes first")?;
+        let rest = data.strip_prefix(expected.data.as_str());
+        let Some(rest) = rest.filter(|rest| *rest == "}" || rest.starts_with(",\"errors\":"))
+        else {
+            panic!("a monolith answers otherwise:\n{}", indented(expected.data.as_bytes()));
+        };
+        assert_eq!(rest != "}", !expected.errors.is_empty(), "{:?}", expected.errors);
         Ok(())
     }
 }
@@ -130,10 +140,14 @@ fn executes(operation: &Path) -> datatest_stable::Result<()> {
     let document = Arc::new(document);
     let variables =
         fs::read_to_string(operation.with_extension("variables.json")).unwrap_or_default();
-    let executed = Executable::lower(&supergraph, document, None, &query_plan)
+    let executed = Executable::lower(&supergraph, document.clone(), None, &query_plan)
         .and_then(|executable| execute(&executable, &variables, &subgraphs));
     if let Ok(response) = &executed {
-        subgraphs.compare_with_monolith(&supergraph, &text, &variables, &response.body)?;
+        subgraphs.compare_with_monolith(&supergraph, &document, &variables, response)?;
+    }
+    for (name, subgraph) in &subgraphs.subgraphs {
+        let refusals = subgraph.refusals();
+        assert!(refusals.is_empty(), "{name} refuses:\n{}", refusals.join("\n"));
     }
     let answer = match executed {
         Ok(response) => indented(&response.body),

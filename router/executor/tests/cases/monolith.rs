@@ -1,13 +1,14 @@
 //! One server that has the data of all subgraphs: whatever a federated answer says, it must say the same.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use supergraph::Supergraph;
 
-use crate::fake_subgraph::{Data, FakeSubgraph, Missing};
-use crate::resolver::agree;
+use crate::data::{Data, Source, agree};
 
 /// The monolith of a case; `None` where a subgraph's answers are not executed.
-pub(crate) fn monolith(supergraph: &Supergraph, all: &[&Data]) -> Option<FakeSubgraph> {
+pub(crate) fn monolith(supergraph: &Supergraph, all: &[&Data]) -> Option<Source> {
     if all.iter().any(|data| !data.answers.is_empty()) {
         return None;
     }
@@ -29,7 +30,7 @@ pub(crate) fn monolith(supergraph: &Supergraph, all: &[&Data]) -> Option<FakeSub
     }
     merged.entities = entities;
     let schema = supergraph.api_schema().clone();
-    Some(FakeSubgraph::with_schema(schema, merged, Missing::IsNull))
+    Some(Source::new(schema, merged, Arc::default()))
 }
 
 fn merge_entities(

@@ -1,20 +1,22 @@
-//! Resolves the fields of a fake subgraph from its data.
+//! Resolves the fields of a fake subgraph from its data, and minds what its schema does not promise.
 
 use std::borrow::Cow;
+use std::sync::atomic::Ordering;
 
-use apollo_compiler::ast::Type;
+use apollo_compiler::ast::{self, Selection, Type};
 use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedValue};
-use apollo_compiler::response::JsonMap;
-use apollo_compiler::schema::ObjectType;
 use serde_json::{Map, Value};
 
-use crate::fake_subgraph::{FakeSubgraph, Missing, is_composite};
+use crate::data::{is_composite, with_arguments};
+use crate::fake_subgraph::{FakeSubgraph, RAW};
 
 /// An object, and what the data says of it where it stands. What is not said there, an entity says.
 pub(crate) struct Object<'d> {
     subgraph: &'d FakeSubgraph,
     type_name: Cow<'d, str>,
     says: Cow<'d, Map<String, Value>>,
+    /// What the router said of it, if it asked for it by `_entities`.
+    representation: Option<Map<String, Value>>,
 }
 
 impl<'d> Object<'d> {
@@ -23,14 +25,8 @@ impl<'d> Object<'d> {
         type_name: &'d str,
         says: &'d Map<String, Value>,
     ) -> Self {
-        let says_type = |says: &'d Map<String, Value>| says.get("__typename")?.as_str();
-        let is_abstract = subgraph.schema.get_object(type_name).is_none();
-        let type_name = says_type(says)
-            .or_else(
-                || if is_abstract { says_type(entity(subgraph, type_name, says)?) } else { None },
-            )
-            .unwrap_or(type_name);
-        Self { subgraph, type_name: Cow::Borrowed(type_name), says: Cow::Borrowed(says) }
+        let type_name = Cow::Borrowed(subgraph.source.type_of(type_name, says));
+        Self { subgraph, type_name, says: Cow::Borrowed(says), representation: None }
     }
 
     /// The entity that a representation means, if there is one. What the entity itself does not say, such as a field
@@ -39,24 +35,30 @@ impl<'d> Object<'d> {
         subgraph: &'d FakeSubgraph,
         representation: &apollo_compiler::response::JsonValue,
     ) -> Option<Self> {
-        let Ok(Value::Object(mut says)) = serde_json::to_value(representation) else {
-            panic!("a representation is an object");
+        let Ok(Value::Object(representation)) = serde_json::to_value(representation) else {
+            subgraph.refuse("a representation is no object");
+            return None;
         };
-        let represented_type = says["__typename"].as_str().expect("it has a `__typename`");
-        let entity = entity(subgraph, represented_type, &says)?.clone();
-        says.extend(entity);
+        let Some(represented_type) = representation.get("__typename").and_then(Value::as_str)
+        else {
+            subgraph.refuse("a representation without a `__typename`");
+            return None;
+        };
+        let keys = subgraph.resolvable_keys(represented_type);
+        if !keys.iter().any(|key| has_fields(&representation, key)) {
+            subgraph.refuse(format!("no key of `{represented_type}` is in {representation:?}"));
+        }
+        let entity = subgraph.source.entity(represented_type, &representation)?;
+        let mut says = representation.clone();
+        says.extend(entity.clone());
         // A representation of an interface's object does not say its type.
-        let type_name = says["__typename"].as_str().expect("it has a `__typename`").to_owned();
-        Some(Self { subgraph, type_name: Cow::Owned(type_name), says: Cow::Owned(says) })
-    }
-
-    /// What the data says of a field with these arguments.
-    fn value<'a>(&'a self, field_name: &str, arguments: &JsonMap) -> Option<&'a Value> {
-        let with_arguments = with_arguments(field_name, arguments);
-        let find = |says: &'a Map<String, Value>| {
-            says.get(&with_arguments).or_else(|| says.get(field_name))
-        };
-        find(&self.says).or_else(|| find(entity(self.subgraph, &self.type_name, &self.says)?))
+        let type_name = entity["__typename"].as_str().expect("it has a `__typename`").to_owned();
+        Some(Self {
+            subgraph,
+            type_name: Cow::Owned(type_name),
+            says: Cow::Owned(says),
+            representation: Some(representation),
+        })
     }
 
     fn entities<'a>(&'a self, info: &ResolveInfo<'_>) -> ResolvedValue<'a> {
@@ -70,24 +72,56 @@ impl<'d> Object<'d> {
         ResolvedValue::list(entities)
     }
 
-    fn complete<'a>(
-        &'a self,
-        value: &'a Value,
-        ty: &'a Type,
-    ) -> Result<ResolvedValue<'a>, FieldError> {
-        match value {
-            Value::Object(object) if object.contains_key("$error") => {
-                Err(FieldError { message: object["$error"].to_string() })
-            }
-            Value::Array(items) if ty.is_list() => {
-                let items = items.iter().map(|item| self.complete(item, ty.item_type()));
-                Ok(ResolvedValue::List(Box::new(items)))
-            }
-            Value::Object(object) if is_composite(&self.subgraph.schema, ty.inner_named_type()) => {
-                Ok(ResolvedValue::object(Object::new(self.subgraph, ty.inner_named_type(), object)))
-            }
-            leaf => Ok(ResolvedValue::leaf(leaf.clone())),
+    /// Whether the subgraph may resolve a field here: what another one owns only where it was provided, and what
+    /// requires other fields only for a representation that has them.
+    fn check(&self, info: &ResolveInfo<'_>) {
+        let (definition, name) = (info.field_definition(), info.field_name());
+        let is_provided = self.representation.is_none() && self.says.contains_key(name);
+        if definition.directives.has("external")
+            && !is_provided
+            && !self.subgraph.is_in_a_key(&self.type_name, name)
+        {
+            self.subgraph
+                .refuse(format!("`{}.{name}` is external and not provided", self.type_name));
         }
+        let Some(requires) = definition.directives.get("requires") else { return };
+        let fields = requires.specified_argument_by_name("fields").and_then(|it| it.as_str());
+        let field_set = selections(fields.expect("a field set"));
+        let has_required = |it: &Map<String, Value>| has_fields(it, &field_set);
+        if !self.representation.as_ref().is_some_and(has_required) {
+            let lacking = format!(
+                "what `{}.{name}` requires is not in {:?}",
+                self.type_name, self.representation
+            );
+            self.subgraph.refuse(lacking);
+        }
+    }
+}
+
+fn complete<'a>(
+    subgraph: &'a FakeSubgraph,
+    value: Value,
+    ty: &Type,
+) -> Result<ResolvedValue<'a>, FieldError> {
+    match value {
+        Value::Object(object) if object.contains_key("$error") => {
+            Err(FieldError { message: object["$error"].to_string() })
+        }
+        Value::Object(object) if object.contains_key("$json") => Ok(ResolvedValue::leaf(format!(
+            "{RAW}{}{RAW}",
+            object["$json"].as_str().expect("a text")
+        ))),
+        Value::Array(items) if ty.is_list() => {
+            let item_type = ty.item_type().clone();
+            let items = items.into_iter().map(move |item| complete(subgraph, item, &item_type));
+            Ok(ResolvedValue::List(Box::new(items)))
+        }
+        Value::Object(says) if is_composite(&subgraph.source.schema, ty.inner_named_type()) => {
+            let type_name = subgraph.source.type_of(ty.inner_named_type(), &says).to_owned();
+            let (type_name, says) = (Cow::Owned(type_name), Cow::Owned(says));
+            Ok(ResolvedValue::object(Object { subgraph, type_name, says, representation: None }))
+        }
+        leaf => Ok(ResolvedValue::leaf(leaf)),
     }
 }
 
@@ -100,61 +134,59 @@ impl ObjectValue for Object<'_> {
         &'a self,
         info: &'a ResolveInfo<'a>,
     ) -> Result<ResolvedValue<'a>, FieldError> {
+        let (source, definition) = (&self.subgraph.source, info.field_definition());
         if info.field_name() == "_entities" {
             return Ok(self.entities(info));
         }
-        match self.value(info.field_name(), info.arguments()) {
-            Some(value) => self.complete(value, &info.field_definition().ty),
-            None if self.subgraph.missing == Missing::IsNull => Ok(ResolvedValue::null()),
-            None => panic!(
-                "the data says nothing of `{}.{}` for {:?}",
-                self.type_name,
-                with_arguments(info.field_name(), info.arguments()),
-                self.says,
-            ),
+        if source
+            .schema
+            .schema_definition
+            .mutation
+            .as_deref()
+            .is_some_and(|it| it.as_str() == self.type_name)
+        {
+            source.mutations.fetch_add(1, Ordering::Relaxed);
         }
+        self.check(info);
+        let arguments = source
+            .arguments(definition, |name| serde_json::to_value(info.arguments().get(name)?).ok());
+        let value = source.value(&self.type_name, &self.says, info.field_name(), &arguments);
+        let Some(value) = value else {
+            let field = with_arguments(info.field_name(), &arguments);
+            let (type_name, says) = (&self.type_name, &self.says);
+            self.subgraph
+                .refuse(format!("the data says nothing of `{type_name}.{field}` for {says:?}"));
+            return Ok(ResolvedValue::null());
+        };
+        complete(self.subgraph, value, &definition.ty)
     }
 }
 
-/// `name(first:5,order:NAME)`, in the order of the definition; just `name` without arguments.
-fn with_arguments(field_name: &str, arguments: &JsonMap) -> String {
-    if arguments.is_empty() {
-        return field_name.to_owned();
+/// The selections of a field set.
+pub(crate) fn selections(field_set: &str) -> Vec<Selection> {
+    let document = ast::Document::parse(format!("{{ {field_set} }}"), "fields.graphql");
+    let document = document.unwrap_or_else(|invalid| panic!("{field_set}: {}", invalid.errors));
+    match document.definitions.into_iter().next() {
+        Some(ast::Definition::OperationDefinition(operation)) => operation.selection_set.clone(),
+        other => panic!("{field_set} is no field set: {other:?}"),
     }
-    let arguments: Vec<String> = arguments
-        .iter()
-        .map(|(name, value)| {
-            let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-            format!("{}:{value}", name.as_str())
-        })
-        .collect();
-    format!("{field_name}({})", arguments.join(","))
 }
 
-/// The first entity of a type that agrees with all that is said of an object, and in one thing at least.
-fn entity<'d>(
-    subgraph: &'d FakeSubgraph,
-    type_name: &str,
-    says: &Map<String, Value>,
-) -> Option<&'d Map<String, Value>> {
-    let is_of_type = |entity_type: &str| {
-        let implements = |object: &ObjectType| object.implements_interfaces.contains(type_name);
-        entity_type == type_name
-            || subgraph.schema.get_object(entity_type).is_some_and(|it| implements(it))
-    };
-    subgraph.data.entities.iter().find(|entity| {
-        entity["__typename"].as_str().is_some_and(is_of_type)
-            && says.iter().any(|(key, _)| key != "__typename" && entity.contains_key(key))
-            && agree(entity, says)
+/// Whether an object has all fields of a field set, null or not.
+fn has_fields(object: &Map<String, Value>, field_set: &[Selection]) -> bool {
+    field_set.iter().all(|selection| match selection {
+        Selection::Field(field) => object
+            .get(field.name.as_str())
+            .is_some_and(|value| value_has_fields(value, &field.selection_set)),
+        // Objects inside a representation need not say their types.
+        Selection::InlineFragment(_) | Selection::FragmentSpread(_) => true,
     })
 }
 
-/// Whether two objects say the same wherever both say something; types aside.
-pub(crate) fn agree(left: &Map<String, Value>, right: &Map<String, Value>) -> bool {
-    left.iter().all(|(key, left)| match (left, right.get(key)) {
-        (_, None) => true,
-        _ if key == "__typename" => true,
-        (Value::Object(left), Some(Value::Object(right))) => agree(left, right),
-        (left, Some(right)) => left == right,
-    })
+fn value_has_fields(value: &Value, field_set: &[Selection]) -> bool {
+    match value {
+        Value::Array(items) => items.iter().all(|item| value_has_fields(item, field_set)),
+        Value::Object(object) => has_fields(object, field_set),
+        _ => true,
+    }
 }

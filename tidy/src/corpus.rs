@@ -5,7 +5,7 @@
 //! GROUP/NAME/            subgraphs/*.graphql   supergraph.graphql
 //!                        OPERATION.graphql     OPERATION.plan
 //!                        data/SUBGRAPH.json    OPERATION.json
-//! and where a case wants them                  OPERATION.variables.json   OPERATION.requests
+//! and where a case wants them                  OPERATION.variables.json   OPERATION.labels   OPERATION.requests
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,7 +68,7 @@ fn orphans(case: &str, files: &BTreeSet<&str>) -> Vec<String> {
         Some(_) => false,
         None if has_errors(case) => file == "errors.txt",
         None => {
-            let endings = [".graphql", ".plan", ".json", ".variables.json", ".requests"];
+            let endings = [".graphql", ".plan", ".json", ".variables.json", ".labels", ".requests"];
             file == "supergraph.graphql"
                 || operations.iter().any(|operation| {
                     file.strip_prefix(operation).is_some_and(|rest| endings.contains(&rest))

@@ -83,7 +83,7 @@ impl Separator<'_> {
 
     fn type_in(&self, parent: TypeId, field: &str) -> Option<Type> {
         let field = self.supergraph.field_of(parent, field)?;
-        let presence = field.presences[self.subgraph.index()].as_ref();
+        let presence = field.presences.get(self.subgraph);
         Some(presence.map_or(&field.ty, |presence| &presence.ty).clone())
     }
 }

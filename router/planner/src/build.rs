@@ -411,7 +411,7 @@ impl<'a> Builder<'a> {
     ) -> bool {
         let supergraph = self.search.supergraph;
         let on = supergraph.field_of(cursor.type_id, &demand.name);
-        if on.is_none_or(|field| field.presences[at.subgraph.index()].is_none()) {
+        if on.is_none_or(|field| field.presences.get(at.subgraph).is_none()) {
             return false;
         }
         if demand.children.is_empty() {
@@ -441,8 +441,8 @@ impl<'a> Builder<'a> {
     ) -> (Option<&'a FieldPresence>, Type) {
         let supergraph = self.search.supergraph;
         let field = supergraph.field_of(on, &demand.name);
-        let presence = field.and_then(|field| field.presences[subgraph.index()].as_ref());
-        let resolution = || supergraph.resolution(demand.parent, on, &demand.name, subgraph);
+        let presence = field.and_then(|field| field.presences.get(subgraph));
+        let resolution = || self.search.resolution(demand, on, subgraph);
         let presence = presence.or_else(|| resolution().map(|resolution| resolution.presence));
         let ty = presence.map(|p| &p.ty).or(field.map(|f| &f.ty)).cloned();
         (presence, ty.unwrap_or_else(|| Type::Named(apollo_compiler::name!("Unknown"))))

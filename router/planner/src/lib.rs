@@ -33,7 +33,7 @@ mod tree;
 use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::{ExecutableDocument, Operation};
 use apollo_compiler::validation::Valid;
-use supergraph::Supergraph;
+use supergraph::{Labels, Supergraph};
 
 pub use display::QueryPlanDisplay;
 pub use error::PlanError;
@@ -45,19 +45,30 @@ use crate::demand::Ids;
 use crate::normalize::Normalizer;
 use crate::search::Search;
 
-/// Plans one operation of a document that is valid against the API schema.
+/// Plans one operation of a document that is valid against the API schema, where no label of an override is on.
 pub fn plan(
     supergraph: &Supergraph,
     document: &Valid<ExecutableDocument>,
     operation: &Operation,
 ) -> Result<QueryPlan, PlanError> {
+    plan_with(supergraph, document, operation, &Labels::default())
+}
+
+/// Plans one operation where these labels of overrides are on. The plan holds for all requests that agree on
+/// [`Labels::asked`].
+pub fn plan_with(
+    supergraph: &Supergraph,
+    document: &Valid<ExecutableDocument>,
+    operation: &Operation,
+    labels: &Labels,
+) -> Result<QueryPlan, PlanError> {
     let ids = Ids::default();
     let operation_type = operation.operation_type;
     let mut fetches = Vec::new();
     if let Some(root) = supergraph.type_id(operation.object_type()) {
-        let normalizer = Normalizer { supergraph, document, ids: &ids };
+        let normalizer = Normalizer { supergraph, document, labels, ids: &ids };
         let demands = normalizer.operation(root, &operation.selection_set);
-        let mut builder = Builder::new(Search::new(supergraph, &ids), &demands);
+        let mut builder = Builder::new(Search::new(supergraph, labels, &ids), &demands);
         match operation_type {
             OperationType::Mutation => builder.mutation(root, &demands)?,
             _ => builder.query(operation_type, root, &demands)?,

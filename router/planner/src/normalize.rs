@@ -7,7 +7,7 @@ use apollo_compiler::executable::{
     DirectiveList, ExecutableDocument, Field, Selection, SelectionSet,
 };
 use apollo_compiler::{Name, Node};
-use supergraph::{SubgraphSet, Supergraph, TypeId, TypeSet, arguments_text};
+use supergraph::{Labels, SubgraphSet, Supergraph, TypeId, TypeSet, arguments_text};
 
 use crate::demand::{Demand, Ids};
 use crate::{Condition, Literal};
@@ -16,6 +16,7 @@ use crate::{Condition, Literal};
 pub(crate) struct Normalizer<'a> {
     pub(crate) supergraph: &'a Supergraph,
     pub(crate) document: &'a ExecutableDocument,
+    pub(crate) labels: &'a Labels,
     pub(crate) ids: &'a Ids,
 }
 
@@ -127,11 +128,12 @@ impl Normalizer<'_> {
         let mut candidates = SubgraphSet::default();
         let mut common: Option<TypeSet> = None;
         for class in scope.types.iter() {
-            for subgraph in self.supergraph.resolutions(Some(scope.parent), class, field).iter() {
+            for subgraph in graph.subgraphs_of(class).iter() {
+                let parent = Some(scope.parent);
+                let resolution =
+                    self.supergraph.resolution(parent, class, field, subgraph, self.labels);
                 let reachable = scope.candidates.contains(subgraph)
                     || !graph.entries(class, subgraph).is_empty();
-                let resolution =
-                    self.supergraph.resolution(Some(scope.parent), class, field, subgraph);
                 let Some(resolution) = resolution.filter(|_| reachable) else { continue };
                 candidates.insert(subgraph);
                 let named = resolution.presence.ty.inner_named_type();

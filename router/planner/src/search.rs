@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use apollo_compiler::Name;
-use supergraph::{FieldSet, SubgraphId, Supergraph, TypeId, TypeKind};
+use supergraph::{FieldSet, Labels, Resolution, SubgraphId, Supergraph, TypeId, TypeKind};
 
 use crate::PlanError;
 use crate::choice::{Open, Way, choose};
@@ -77,6 +77,7 @@ pub(crate) enum Frame {
 /// The search of one plan.
 pub(crate) struct Search<'a> {
     pub(crate) supergraph: &'a Supergraph,
+    pub(crate) labels: &'a Labels,
     pub(crate) overlays: Overlays<'a>,
     pub(crate) typename: Rc<Demand>,
     ids: &'a Ids,
@@ -97,9 +98,10 @@ const STEPS: usize = 1_000_000;
 const NO_CIRCLE: usize = usize::MAX;
 
 impl<'a> Search<'a> {
-    pub(crate) fn new(supergraph: &'a Supergraph, ids: &'a Ids) -> Self {
+    pub(crate) fn new(supergraph: &'a Supergraph, labels: &'a Labels, ids: &'a Ids) -> Self {
         Self {
             supergraph,
+            labels,
             overlays: Overlays::new(supergraph),
             typename: Demand::typename(ids),
             ids,
@@ -158,15 +160,25 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Whether a field of an object requires something in a subgraph.
+    /// How a subgraph resolves a field of an object.
+    pub(crate) fn resolution(
+        &self,
+        demand: &Demand,
+        class: TypeId,
+        subgraph: SubgraphId,
+    ) -> Option<Resolution<'a>> {
+        let name = demand.name.as_str();
+        self.supergraph.resolution(demand.parent, class, name, subgraph, self.labels)
+    }
+
+    /// What a field of an object requires in a subgraph.
     pub(crate) fn requirement(
         &self,
         demand: &Demand,
         class: TypeId,
         subgraph: SubgraphId,
     ) -> Option<&'a FieldSet> {
-        let found = self.supergraph.resolution(demand.parent, class, &demand.name, subgraph);
-        found.and_then(|resolution| resolution.presence.requires.as_ref())
+        self.resolution(demand, class, subgraph)?.presence.requires.as_ref()
     }
 
     /// Looks into something that must not lead back to itself; `None` where it does.
@@ -382,8 +394,7 @@ impl<'a> Search<'a> {
     fn resolved(&self, demand: &Demand, place: Place) -> Option<Cost> {
         let subgraph = place.subgraph?;
         let provided = self.overlays.provides(place.overlay, &demand.name);
-        let resolution =
-            self.supergraph.resolution(demand.parent, place.class, &demand.name, subgraph);
+        let resolution = self.resolution(demand, place.class, subgraph);
         if resolution.is_none() && !provided {
             return None;
         }
@@ -413,7 +424,7 @@ impl<'a> Search<'a> {
         presence: Option<&supergraph::FieldPresence>,
     ) -> Option<TypeId> {
         let field = self.supergraph.field_of(class, field);
-        let external = || field.and_then(|f| f.presences[subgraph.index()].as_ref());
+        let external = || field.and_then(|f| f.presences.get(subgraph));
         let ty = presence.or_else(external).map(|p| &p.ty).or(field.map(|f| &f.ty))?;
         self.supergraph.type_id(ty.inner_named_type())
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use apollo_compiler::ExecutableDocument;
 use expect_test::expect_file;
-use supergraph::Supergraph;
+use supergraph::{Labels, Supergraph};
 
 fn plans(operation: &Path) -> datatest_stable::Result<()> {
     let operation = fs::canonicalize(operation)?;
@@ -19,12 +19,20 @@ fn plans(operation: &Path) -> datatest_stable::Result<()> {
         ExecutableDocument::parse_and_validate(supergraph.api_schema(), text, &operation)
             .map_err(|invalid| invalid.errors.to_string())?;
     let only = document.operations.get(None).map_err(|_| "a case has one operation")?;
-    let printed = match planner::plan(&supergraph, &document, only) {
+    let labels = labels(&supergraph, &operation)?;
+    let printed = match planner::plan_with(&supergraph, &document, only, &labels) {
         Ok(plan) => plan.display(&supergraph).to_string(),
         Err(error) => format!("{error}\n"),
     };
     expect_file![operation.with_extension("plan")].assert_eq(&printed);
     Ok(())
+}
+
+/// The labels of overrides that are on for an operation: a line each in the `.labels` beside it.
+fn labels(supergraph: &Supergraph, operation: &Path) -> datatest_stable::Result<Labels> {
+    let text = fs::read_to_string(operation.with_extension("labels")).unwrap_or_default();
+    let id = |label| supergraph.label_id(label).ok_or_else(|| format!("no label `{label}`"));
+    Ok(Labels::on(text.lines().map(id).collect::<Result<Vec<_>, _>>()?))
 }
 
 datatest_stable::harness! {

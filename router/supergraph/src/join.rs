@@ -1,16 +1,18 @@
 //! Reads the join directives: who has what.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use apollo_compiler::ast::{Directive, Type, Value};
-use apollo_compiler::schema::{DirectiveList, ExtendedType};
+use apollo_compiler::ast::{Directive, FieldDefinition, Type, Value};
+use apollo_compiler::schema::{Component, ExtendedType, UnionType};
 use apollo_compiler::{Name, Node, Schema};
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::{
-    CompositeType, ContextArgument, Field, FieldPresence, FieldSet, Key, LinkUrl, Subgraph,
-    SubgraphId, SubgraphName, SubgraphSet, SupergraphError, TypeKind, TypePresence,
+    CompositeType, ContextArgument, Field, FieldPresence, FieldSet, Key, LabelId, LinkUrl, Moving,
+    Presences, Subgraph, SubgraphId, SubgraphName, SubgraphSet, SupergraphError, TypeKind,
+    TypePresence,
 };
 
 /// The subgraphs that `enum join__Graph` lists.
@@ -60,26 +62,46 @@ fn check_features(schema: &Schema) -> Result<(), SupergraphError> {
     Ok(())
 }
 
-/// All composite types with what each subgraph makes of them.
+/// All composite types with what each subgraph makes of them, and the labels of overrides.
 pub(crate) fn composite_types(
     schema: &Schema,
     subgraphs: &[Subgraph],
-) -> Result<IndexMap<Name, CompositeType>, SupergraphError> {
-    let reader = Reader { schema, graphs: graph_ids(schema), subgraph_count: subgraphs.len() };
-    schema
-        .types
-        .values()
-        .filter(|ty| !is_join_machinery(ty.name()))
-        .filter_map(|ty| {
-            let kind = match ty {
-                ExtendedType::Object(_) => TypeKind::Object,
-                ExtendedType::Interface(_) => TypeKind::Interface,
-                ExtendedType::Union(_) => TypeKind::Union,
-                _ => return None,
-            };
-            Some(reader.composite_type(ty, kind).map(|read| (ty.name().clone(), read)))
-        })
-        .collect()
+) -> Result<(IndexMap<Name, CompositeType>, Vec<String>), SupergraphError> {
+    let graphs = graph_ids(schema);
+    let implementing = implementing(schema, &graphs);
+    let mut reader = Reader { schema, graphs, subgraphs, implementing, labels: IndexSet::new() };
+    let mut types = IndexMap::new();
+    for ty in schema.types.values().filter(|ty| !is_join_machinery(ty.name())) {
+        let kind = match ty {
+            ExtendedType::Object(_) => TypeKind::Object,
+            ExtendedType::Interface(_) => TypeKind::Interface,
+            ExtendedType::Union(_) => TypeKind::Union,
+            _ => continue,
+        };
+        types.insert(ty.name().clone(), reader.composite_type(ty, kind)?);
+    }
+    Ok((types, reader.labels.into_iter().collect()))
+}
+
+/// The object types that implement an interface, each with the subgraphs in which it does.
+type Implementing = HashMap<Name, Vec<(Name, SubgraphSet)>>;
+
+fn implementing(schema: &Schema, graphs: &BTreeMap<Name, SubgraphId>) -> Implementing {
+    let mut found = Implementing::new();
+    for object in schema.types.values().filter_map(ExtendedType::as_object) {
+        for interface in &object.implements_interfaces {
+            let directives = object.directives.get_all("join__implements").filter(|directive| {
+                argument(directive, "interface").and_then(|v| v.as_str())
+                    == Some(interface.name.as_str())
+            });
+            let of = directives
+                .filter_map(|directive| graphs.get(argument(directive, "graph")?.as_enum()?))
+                .copied();
+            let entry = (object.name.clone(), of.collect());
+            found.entry(interface.name.clone()).or_default().push(entry);
+        }
+    }
+    found
 }
 
 /// Whether the name belongs to the supergraph's own machinery, or to introspection.
@@ -95,23 +117,24 @@ fn graph_ids(schema: &Schema) -> BTreeMap<Name, SubgraphId> {
 struct Reader<'a> {
     schema: &'a Schema,
     graphs: BTreeMap<Name, SubgraphId>,
-    subgraph_count: usize,
+    subgraphs: &'a [Subgraph],
+    implementing: Implementing,
+    labels: IndexSet<String>,
 }
 
 impl Reader<'_> {
     fn composite_type(
-        &self,
+        &mut self,
         ty: &ExtendedType,
         kind: TypeKind,
     ) -> Result<CompositeType, SupergraphError> {
         let name = ty.name();
-        let runtime_types = self.runtime_types(ty, None);
-        let mut presences: Vec<Option<TypePresence>> = vec![None; self.subgraph_count];
+        let mut presences: BTreeMap<SubgraphId, TypePresence> = BTreeMap::new();
         for directive in ty.directives().get_all("join__type") {
             let graph = self
                 .graph(directive, name)?
                 .ok_or_else(|| invalid(name, "`@join__type` names no graph"))?;
-            let presence = presences[graph.index()].get_or_insert_default();
+            let presence = presences.entry(graph).or_default();
             presence.is_interface_object |= flag(directive, "isInterfaceObject", false);
             if let Some(field_set) = field_set(directive, "key", name)? {
                 presence
@@ -119,131 +142,128 @@ impl Reader<'_> {
                     .push(Key { field_set, resolvable: flag(directive, "resolvable", true) });
             }
         }
-        for (index, presence) in presences.iter_mut().enumerate() {
-            let Some(presence) = presence else { continue };
-            presence.runtime_types = if presence.is_interface_object {
-                runtime_types.clone()
-            } else {
-                self.runtime_types(
-                    ty,
-                    Some(SubgraphId(u16::try_from(index).expect("at most 256 subgraphs"))),
-                )
-            };
+        let runtime_types = self.runtime_types(ty, None);
+        for (graph, presence) in &mut presences {
+            let here =
+                (!presence.is_interface_object).then(|| self.runtime_types(ty, Some(*graph)));
+            // One list for all that agree.
+            let here = here.filter(|here| *here != runtime_types);
+            presence.runtime_types = here.unwrap_or_else(|| runtime_types.clone());
         }
+        let having: SubgraphSet = presences.keys().copied().collect();
         let fields = match ty {
-            ExtendedType::Object(object) => self.fields(name, &object.fields, &presences)?,
-            ExtendedType::Interface(interface) => {
-                self.fields(name, &interface.fields, &presences)?
-            }
+            ExtendedType::Object(object) => self.fields(name, &object.fields, having)?,
+            ExtendedType::Interface(interface) => self.fields(name, &interface.fields, having)?,
             _ => IndexMap::new(),
         };
         let contexts = ty.directives().get_all("context").filter_map(|directive| {
             argument(directive, "name").and_then(|v| v.as_str()).map(str::to_owned)
         });
         let contexts = contexts.collect();
+        let presences = presences.into_iter().collect();
         Ok(CompositeType { name: name.clone(), kind, runtime_types, fields, presences, contexts })
     }
 
-    /// The object types that values of `ty` can have: anywhere, or in one subgraph.
+    /// The object types that values of `ty` can have: anywhere, or in one subgraph. Sorted.
     fn runtime_types(&self, ty: &ExtendedType, graph: Option<SubgraphId>) -> Arc<[Name]> {
-        let here = |directives: &DirectiveList,
-                    directive: &str,
-                    argument_name: &str,
-                    value: &str| {
-            let Some(graph) = graph else { return true };
-            let mut says_any = false;
-            let found = directives.get_all(directive).any(|d| {
-                says_any = true;
-                argument(d, argument_name).and_then(|v| v.as_str()) == Some(value)
-                    && argument(d, "graph")
-                        .and_then(|v| v.as_enum())
-                        .and_then(|g| self.graphs.get(g))
-                        == Some(&graph)
-            });
-            // Join v0.2 says nothing of union members: then a member counts where the object type stands.
-            found || (!says_any && directive == "join__unionMember" && self.has_type(value, graph))
-        };
-        let mut types: BTreeSet<Name> = BTreeSet::new();
-        match ty {
-            ExtendedType::Object(object) => {
-                types.insert(object.name.clone());
-            }
+        let mut types: Vec<Name> = match ty {
+            ExtendedType::Object(object) => vec![object.name.clone()],
             ExtendedType::Union(union) => {
-                let members = union.members.iter().map(|m| &m.name);
-                types.extend(
-                    members
-                        .filter(|m| {
-                            here(&union.directives, "join__unionMember", "member", m.as_str())
-                        })
-                        .cloned(),
-                );
+                let members = union.members.iter().map(|member| &member.name);
+                let here = members.filter(|member| {
+                    graph.is_none_or(|graph| self.is_member(union, member, graph))
+                });
+                here.cloned().collect()
             }
             ExtendedType::Interface(interface) => {
-                let objects = self.schema.types.values().filter_map(ExtendedType::as_object);
-                let implementing = objects.filter(|object| {
-                    object.implements_interfaces.iter().any(|i| i.name == interface.name)
-                        && here(
-                            &object.directives,
-                            "join__implements",
-                            "interface",
-                            interface.name.as_str(),
-                        )
-                });
-                types.extend(implementing.map(|object| object.name.clone()));
+                let implementing = self.implementing.get(&interface.name).into_iter().flatten();
+                let here = implementing
+                    .filter(|(_, graphs)| graph.is_none_or(|graph| graphs.contains(graph)));
+                here.map(|(object, _)| object.clone()).collect()
             }
-            _ => {}
-        }
-        types.into_iter().collect()
+            _ => Vec::new(),
+        };
+        types.sort_unstable();
+        types.dedup();
+        types.into()
+    }
+
+    /// Whether a type is a member of a union in a subgraph.
+    fn is_member(&self, union: &UnionType, member: &Name, graph: SubgraphId) -> bool {
+        let mut says_any = false;
+        let found = union.directives.get_all("join__unionMember").any(|directive| {
+            says_any = true;
+            argument(directive, "member").and_then(|v| v.as_str()) == Some(member.as_str())
+                && self.names(directive, graph)
+        });
+        // Join v0.2 says nothing of union members: then a member counts where the object type stands.
+        found || (!says_any && self.has_type(member, graph))
+    }
+
+    /// Whether a directive is for this subgraph.
+    fn names(&self, directive: &Directive, graph: SubgraphId) -> bool {
+        let named = argument(directive, "graph").and_then(|v| v.as_enum());
+        named.and_then(|name| self.graphs.get(name)) == Some(&graph)
     }
 
     fn has_type(&self, type_name: &str, graph: SubgraphId) -> bool {
         let directives = self.schema.types.get(type_name).map(ExtendedType::directives);
-        directives.into_iter().flat_map(|d| d.get_all("join__type")).any(|d| {
-            argument(d, "graph").and_then(|v| v.as_enum()).and_then(|g| self.graphs.get(g))
-                == Some(&graph)
-        })
+        let mut directives = directives.into_iter().flat_map(|d| d.get_all("join__type"));
+        directives.any(|directive| self.names(directive, graph))
     }
 
     fn fields(
-        &self,
+        &mut self,
         type_name: &Name,
-        fields: &IndexMap<
-            Name,
-            apollo_compiler::schema::Component<apollo_compiler::ast::FieldDefinition>,
-            impl std::hash::BuildHasher,
-        >,
-        type_presences: &[Option<TypePresence>],
+        fields: &IndexMap<Name, Component<FieldDefinition>, impl BuildHasher>,
+        having: SubgraphSet,
     ) -> Result<IndexMap<Name, Field>, SupergraphError> {
-        fields
-            .values()
-            .map(|field| {
-                let place = format!("{type_name}.{}", field.name);
-                let mut presences: Vec<Option<FieldPresence>> = vec![None; self.subgraph_count];
-                let mut joined = false;
-                for directive in field.directives.get_all("join__field") {
-                    joined = true;
-                    let Some(graph) = self.graph(directive, &place)? else { continue };
-                    presences[graph.index()] = Some(field_presence(directive, &field.ty, &place)?);
-                }
-                if !joined {
-                    // A field without the directive is resolved, alike, by every subgraph that has the type.
-                    for (presence, type_presence) in presences.iter_mut().zip(type_presences) {
-                        *presence = type_presence.as_ref().map(|_| FieldPresence {
-                            ty: field.ty.clone(),
-                            external: false,
-                            requires: None,
-                            provides: None,
-                            used_overridden: false,
-                            context_arguments: Vec::new(),
-                        });
-                    }
-                }
-                Ok((
-                    field.name.clone(),
-                    Field { name: field.name.clone(), ty: field.ty.clone(), presences },
-                ))
-            })
-            .collect()
+        let mut read = IndexMap::with_capacity(fields.len());
+        for field in fields.values() {
+            let (name, ty) = (field.name.clone(), field.ty.clone());
+            let presences = if field.directives.has("join__field") {
+                self.field_presences(field, &format!("{type_name}.{name}"))?
+            } else {
+                // A field without the directive is resolved, alike, by every subgraph that has the type.
+                Presences::alike(having, FieldPresence::plain(ty.clone()))
+            };
+            read.insert(name.clone(), Field { name, ty, presences });
+        }
+        Ok(read)
+    }
+
+    fn field_presences(
+        &mut self,
+        field: &FieldDefinition,
+        place: &str,
+    ) -> Result<Presences<FieldPresence>, SupergraphError> {
+        let mut presences: BTreeMap<SubgraphId, FieldPresence> = BTreeMap::new();
+        let mut moves = Vec::new();
+        for directive in field.directives.get_all("join__field") {
+            let Some(graph) = self.graph(directive, place)? else { continue };
+            presences.insert(graph, field_presence(directive, &field.ty, place)?);
+            let text = |name| argument(directive, name).and_then(|v| v.as_str());
+            let Some(label) = text("overrideLabel") else { continue };
+            let label = self.label(label, place)?;
+            let from = text("override");
+            moves.push((graph, Moving { label, answers_if: from.is_some() }));
+            // Not every composition repeats the label where the field comes from.
+            let from = from.and_then(|from| self.subgraphs.iter().position(|s| s.name.0 == from));
+            let from = from.and_then(|place| u16::try_from(place).ok()).map(SubgraphId);
+            moves.extend(from.map(|from| (from, Moving { label, answers_if: false })));
+        }
+        for (graph, moving) in moves {
+            if let Some(presence) = presences.get_mut(&graph) {
+                presence.moving = Some(moving);
+            }
+        }
+        Ok(presences.into_iter().collect())
+    }
+
+    fn label(&mut self, label: &str, place: &str) -> Result<LabelId, SupergraphError> {
+        let (index, _) = self.labels.insert_full(label.to_owned());
+        let id = u16::try_from(index).map(LabelId);
+        id.map_err(|_| invalid(place, "the supergraph has more than 65,536 override labels"))
     }
 
     fn graph(
@@ -272,12 +292,12 @@ fn field_presence(
         None => default_type.clone(),
     };
     Ok(FieldPresence {
-        ty,
         external: flag(directive, "external", false),
         requires: field_set(directive, "requires", place)?,
         provides: field_set(directive, "provides", place)?,
         used_overridden: flag(directive, "usedOverridden", false),
         context_arguments: context_arguments(directive, place)?,
+        ..FieldPresence::plain(ty)
     })
 }
 

@@ -12,6 +12,8 @@ mod api_schema;
 mod error;
 mod field_set;
 mod join;
+mod label;
+mod presence;
 mod query_graph;
 mod spec;
 mod subgraph;
@@ -20,6 +22,8 @@ mod types;
 
 pub use error::SupergraphError;
 pub use field_set::{FieldSet, FieldSetError, FieldSetField, FieldSetSelection, arguments_text};
+pub use label::{LabelId, Labels, Moving};
+pub use presence::Presences;
 pub use query_graph::{Entry, QueryGraph, Resolution};
 pub use spec::{FEDERATION_SPEC, JOIN_SPEC, LINK_SPEC, LinkUrl};
 pub use subgraph::{Subgraph, SubgraphId, SubgraphName, SubgraphSet};

@@ -3,13 +3,15 @@
 //! An object is known by its *class*: its runtime type or, where only an interface object stands for it (or an interface
 //! that nothing implements), that interface.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apollo_compiler::Name;
 use indexmap::IndexMap;
 
 use crate::{
-    CompositeType, FieldPresence, FieldSet, SubgraphId, SubgraphSet, TypeId, TypeKind, TypeSet,
+    CompositeType, FieldPresence, FieldSet, Labels, Presences, SubgraphId, SubgraphSet, TypeId,
+    TypeKind, TypeSet,
 };
 
 /// The routing facts of a supergraph, by number.
@@ -21,12 +23,14 @@ pub struct QueryGraph {
 #[derive(Debug, Clone)]
 struct TypeNode {
     runtime_types: TypeSet,
-    /// The classes of its values, by subgraph.
-    classes: Vec<Option<TypeSet>>,
-    /// The interfaces that stand for objects of this type, by subgraph.
-    interface_objects: Vec<Vec<TypeId>>,
+    /// The classes of its values in the subgraphs that have it.
+    classes: Presences<TypeSet>,
+    /// The interfaces that stand for objects of this type.
+    interface_objects: Presences<Vec<TypeId>>,
     /// The ways into the subgraphs for objects of this class.
-    entries: Vec<Vec<Entry>>,
+    entries: Presences<Vec<Entry>>,
+    /// The subgraphs that have the type, or an interface object that stands for its objects.
+    known_in: SubgraphSet,
 }
 
 /// A resolvable key: a way into a subgraph.
@@ -48,51 +52,57 @@ pub struct Resolution<'a> {
 }
 
 impl QueryGraph {
-    pub(crate) fn new(types: &IndexMap<Name, CompositeType>, subgraph_count: usize) -> Self {
+    pub(crate) fn new(types: &IndexMap<Name, CompositeType>) -> Self {
         let id = |name: &Name| types.get_index_of(name).map(type_id);
-        let mut nodes: Vec<TypeNode> = types
-            .values()
-            .enumerate()
-            .map(|(index, ty)| {
-                let own = type_id(index);
-                let classes = |names: &[Name]| {
-                    let found: TypeSet = names.iter().filter_map(id).collect();
-                    if found.is_empty() { TypeSet::one(own) } else { found }
-                };
-                let presences = ty.presences.iter().map(|presence| {
-                    let presence = presence.as_ref()?;
-                    Some(if presence.is_interface_object {
-                        TypeSet::one(own)
-                    } else {
-                        classes(&presence.runtime_types)
-                    })
-                });
-                TypeNode {
-                    runtime_types: classes(&ty.runtime_types),
-                    classes: presences.collect(),
-                    interface_objects: vec![Vec::new(); subgraph_count],
-                    entries: vec![Vec::new(); subgraph_count],
-                }
-            })
-            .collect();
+        let classes = |own: TypeId, names: &[Name]| {
+            let found: TypeSet = names.iter().filter_map(id).collect();
+            if found.is_empty() { TypeSet::one(own) } else { found }
+        };
+        let mut interface_objects = vec![BTreeMap::<_, Vec<TypeId>>::new(); types.len()];
+        let mut entries = vec![BTreeMap::<_, Vec<Entry>>::new(); types.len()];
         for (index, ty) in types.values().enumerate() {
             let own = type_id(index);
-            for (subgraph, presence) in ty.presences.iter().enumerate() {
-                let Some(presence) = presence else { continue };
+            for (subgraph, presence) in ty.presences.iter() {
                 let keys = presence.keys.iter().filter(|key| key.resolvable);
-                let entries: Vec<Entry> = keys
+                let ways: Vec<Entry> = keys
                     .map(|key| Entry { typename: own, key: Arc::new(key.field_set.clone()) })
                     .collect();
                 if presence.is_interface_object {
-                    for class in nodes[index].runtime_types.clone().iter().filter(|c| *c != own) {
-                        nodes[class.index()].interface_objects[subgraph].push(own);
-                        nodes[class.index()].entries[subgraph].extend(entries.iter().cloned());
+                    for class in classes(own, &ty.runtime_types).iter().filter(|c| *c != own) {
+                        interface_objects[class.index()].entry(subgraph).or_default().push(own);
+                        let known = entries[class.index()].entry(subgraph).or_default();
+                        known.extend(ways.iter().cloned());
                     }
                 }
-                nodes[index].entries[subgraph].splice(0..0, entries);
+                entries[index].entry(subgraph).or_default().splice(0..0, ways);
             }
         }
-        Self { nodes }
+        let nodes = types.values().zip(interface_objects).zip(entries).enumerate().map(
+            |(index, ((ty, interface_objects), entries))| {
+                let own = type_id(index);
+                let runtime_types = classes(own, &ty.runtime_types);
+                let classes_in = ty.presences.iter().map(|(subgraph, presence)| {
+                    let found = if presence.is_interface_object {
+                        TypeSet::one(own)
+                    } else if presence.runtime_types == ty.runtime_types {
+                        runtime_types.clone()
+                    } else {
+                        classes(own, &presence.runtime_types)
+                    };
+                    (subgraph, found)
+                });
+                let classes_in = classes_in.collect();
+                let known_in = ty.presences.iter().map(|(subgraph, _)| subgraph);
+                TypeNode {
+                    runtime_types,
+                    known_in: known_in.chain(interface_objects.keys().copied()).collect(),
+                    classes: classes_in,
+                    interface_objects: interface_objects.into_iter().collect(),
+                    entries: entries.into_iter().filter(|(_, ways)| !ways.is_empty()).collect(),
+                }
+            },
+        );
+        Self { nodes: nodes.collect() }
     }
 
     /// The object types that values of a type can have, anywhere; the type itself where nothing implements it.
@@ -102,17 +112,22 @@ impl QueryGraph {
 
     /// The classes of a type's values in a subgraph; `None` where the subgraph does not have the type.
     pub fn classes(&self, id: TypeId, subgraph: SubgraphId) -> Option<&TypeSet> {
-        self.nodes[id.index()].classes[subgraph.index()].as_ref()
+        self.nodes[id.index()].classes.get(subgraph)
     }
 
     /// The interfaces that stand, in a subgraph, for objects of this class.
     pub fn interface_objects(&self, class: TypeId, subgraph: SubgraphId) -> &[TypeId] {
-        &self.nodes[class.index()].interface_objects[subgraph.index()]
+        self.nodes[class.index()].interface_objects.get(subgraph).map_or(&[], Vec::as_slice)
+    }
+
+    /// The subgraphs in which objects of this class can stand.
+    pub fn subgraphs_of(&self, class: TypeId) -> SubgraphSet {
+        self.nodes[class.index()].known_in
     }
 
     /// The keys with which a subgraph can be asked for an object of this class.
     pub fn entries(&self, class: TypeId, subgraph: SubgraphId) -> &[Entry] {
-        &self.nodes[class.index()].entries[subgraph.index()]
+        self.nodes[class.index()].entries.get(subgraph).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -134,20 +149,22 @@ impl crate::Supergraph {
 
     /// Whether the subgraph has this interface as an object.
     pub fn is_interface_object(&self, id: TypeId, subgraph: SubgraphId) -> bool {
-        self.type_of(id).presences[subgraph.index()].as_ref().is_some_and(|p| p.is_interface_object)
+        self.type_of(id).presences.get(subgraph).is_some_and(|p| p.is_interface_object)
     }
 
     /// How a subgraph resolves a field for objects of a class, wherever they stand in it; `None` where it does not.
     ///
     /// `parent` is the type on which the field was selected. It matters where an interface object gives an interface a
     /// field that some implementation also has by itself: selected on the interface, the field is the interface object's;
-    /// selected on the implementation, it is the implementation's.
+    /// selected on the implementation, it is the implementation's. A field that is moving to another subgraph stands where
+    /// the labels say.
     pub fn resolution(
         &self,
         parent: Option<TypeId>,
         class: TypeId,
         field: &str,
         subgraph: SubgraphId,
+        labels: &Labels,
     ) -> Option<Resolution<'_>> {
         let parent = parent.unwrap_or(class);
         let is_interface = |id: TypeId| self.type_of(id).kind == TypeKind::Interface;
@@ -156,27 +173,21 @@ impl crate::Supergraph {
                 && !is_interface(parent)
                 && self.is_only_given(class, field)
                 && !self.resolvers_of(parent, field).is_empty();
-            return if elsewhere { None } else { self.resolved_on(class, field, subgraph) };
+            return if elsewhere { None } else { self.resolved_on(class, field, subgraph, labels) };
         }
         if is_interface(parent) && self.is_only_given(parent, field) {
             return self
                 .is_interface_object(parent, subgraph)
-                .then(|| self.resolved_on(parent, field, subgraph))
+                .then(|| self.resolved_on(parent, field, subgraph, labels))
                 .flatten();
         }
-        self.resolved_on(class, field, subgraph).or_else(|| {
+        self.resolved_on(class, field, subgraph, labels).or_else(|| {
             let has_own = !self.resolvers_of(class, field).is_empty();
             let interfaces = self.query_graph.interface_objects(class, subgraph).iter();
             interfaces
                 .filter(|interface| !has_own || !self.is_only_given(**interface, field))
-                .find_map(|interface| self.resolved_on(*interface, field, subgraph))
+                .find_map(|interface| self.resolved_on(*interface, field, subgraph, labels))
         })
-    }
-
-    /// The subgraphs that resolve a field for objects of a class.
-    pub fn resolutions(&self, parent: Option<TypeId>, class: TypeId, field: &str) -> SubgraphSet {
-        let ids = self.subgraph_ids();
-        ids.filter(|id| self.resolution(parent, class, field, *id).is_some()).collect()
     }
 
     /// The named type of a field, as the supergraph has it.
@@ -184,9 +195,15 @@ impl crate::Supergraph {
         self.type_of(class).fields.get(field)
     }
 
-    fn resolved_on(&self, on: TypeId, field: &str, subgraph: SubgraphId) -> Option<Resolution<'_>> {
-        let presence = self.field_of(on, field)?.presences[subgraph.index()].as_ref()?;
-        presence.resolvable().then_some(Resolution { on, presence })
+    fn resolved_on(
+        &self,
+        on: TypeId,
+        field: &str,
+        subgraph: SubgraphId,
+        labels: &Labels,
+    ) -> Option<Resolution<'_>> {
+        let presence = self.field_of(on, field)?.presences.get(subgraph)?;
+        presence.resolvable_with(labels).then_some(Resolution { on, presence })
     }
 
     fn resolvers_of(&self, on: TypeId, field: &str) -> SubgraphSet {
@@ -196,11 +213,8 @@ impl crate::Supergraph {
     /// Whether an interface has a field from interface objects alone.
     fn is_only_given(&self, interface: TypeId, field: &str) -> bool {
         let Some(field) = self.field_of(interface, field) else { return false };
-        let mut present = self
-            .subgraph_ids()
-            .filter(|id| field.presences[id.index()].as_ref().is_some_and(|p| !p.external))
-            .peekable();
-        present.peek().is_some() && present.all(|id| self.is_interface_object(interface, id))
+        let mut present = field.presences.iter().filter(|(_, p)| !p.external).peekable();
+        present.peek().is_some() && present.all(|(id, _)| self.is_interface_object(interface, id))
     }
 }
 

@@ -7,7 +7,10 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Schema};
 use indexmap::IndexMap;
 
-use crate::{FieldSet, QueryGraph, Subgraph, SubgraphId, SubgraphSet, SupergraphError};
+use crate::{
+    FieldSet, LabelId, Labels, Moving, Presences, QueryGraph, Subgraph, SubgraphId, SubgraphSet,
+    SupergraphError,
+};
 
 /// A composed schema with its routing facts.
 #[derive(Debug, Clone)]
@@ -16,6 +19,7 @@ pub struct Supergraph {
     pub(crate) api_schema: Valid<Schema>,
     pub(crate) types: IndexMap<Name, CompositeType>,
     pub(crate) query_graph: QueryGraph,
+    pub(crate) override_labels: Vec<String>,
     /// The input values, enum values and leaf types that a subgraph knows are read from the full schema on demand.
     pub(crate) schema: Schema,
 }
@@ -42,8 +46,8 @@ pub struct CompositeType {
     pub runtime_types: Arc<[Name]>,
     /// The fields, in the order of the SDL.
     pub fields: IndexMap<Name, Field>,
-    /// What each subgraph makes of it, by [`SubgraphId`]; `None` where the subgraph does not have it.
-    pub presences: Vec<Option<TypePresence>>,
+    /// What each subgraph that has it makes of it.
+    pub presences: Presences<TypePresence>,
     /// The contexts that objects of this type set for the fields below them, by `@context`.
     pub contexts: Vec<String>,
 }
@@ -76,8 +80,8 @@ pub struct Field {
     pub name: Name,
     /// Its type in the supergraph.
     pub ty: Type,
-    /// What each subgraph makes of it, by [`SubgraphId`].
-    pub presences: Vec<Option<FieldPresence>>,
+    /// What each subgraph that has it makes of it.
+    pub presences: Presences<FieldPresence>,
 }
 
 /// A field in one subgraph.
@@ -93,6 +97,8 @@ pub struct FieldPresence {
     pub provides: Option<FieldSet>,
     /// Moved to another subgraph by `@override`; kept only for keys and interfaces.
     pub used_overridden: bool,
+    /// Being moved to or from this subgraph, by an `@override` with a label.
+    pub moving: Option<Moving>,
     /// The arguments that the subgraph wants and clients do not give: an ancestor's fields do.
     pub context_arguments: Vec<ContextArgument>,
 }
@@ -111,9 +117,28 @@ pub struct ContextArgument {
 }
 
 impl FieldPresence {
-    /// Whether the subgraph answers for the field wherever the type stands.
+    /// Known and resolved like any other field.
+    pub(crate) fn plain(ty: Type) -> Self {
+        Self {
+            ty,
+            external: false,
+            requires: None,
+            provides: None,
+            used_overridden: false,
+            moving: None,
+            context_arguments: Vec::new(),
+        }
+    }
+
+    /// Whether the subgraph answers for the field wherever the type stands, be it only with some labels.
     pub fn resolvable(&self) -> bool {
-        !self.external && !self.used_overridden
+        !self.external && (!self.used_overridden || self.moving.is_some())
+    }
+
+    /// Whether the subgraph answers for the field where these labels are on.
+    pub fn resolvable_with(&self, labels: &Labels) -> bool {
+        self.resolvable()
+            && self.moving.is_none_or(|moving| labels.is_on(moving.label) == moving.answers_if)
     }
 }
 
@@ -124,10 +149,10 @@ impl Supergraph {
             SupergraphError::InvalidGraphql(first_line(&broken.errors.to_string()))
         })?;
         let subgraphs = crate::join::subgraphs(&schema)?;
-        let types = crate::join::composite_types(&schema, &subgraphs)?;
+        let (types, override_labels) = crate::join::composite_types(&schema, &subgraphs)?;
         let api_schema = crate::api_schema::api_schema(&schema)?;
-        let query_graph = QueryGraph::new(&types, subgraphs.len());
-        Ok(Self { subgraphs, api_schema, types, query_graph, schema })
+        let query_graph = QueryGraph::new(&types);
+        Ok(Self { subgraphs, api_schema, types, query_graph, override_labels, schema })
     }
 
     /// The subgraphs, by [`SubgraphId`].
@@ -144,6 +169,17 @@ impl Supergraph {
     /// One subgraph.
     pub fn subgraph(&self, id: SubgraphId) -> &Subgraph {
         &self.subgraphs[id.index()]
+    }
+
+    /// The labels of all progressive overrides, by [`LabelId`].
+    pub fn override_labels(&self) -> &[String] {
+        &self.override_labels
+    }
+
+    /// The number of a label; `None` where no `@override` has it.
+    pub fn label_id(&self, label: &str) -> Option<LabelId> {
+        let place = self.override_labels.iter().position(|known| known == label)?;
+        u16::try_from(place).ok().map(LabelId)
     }
 
     /// What clients may query.
@@ -168,7 +204,7 @@ impl Supergraph {
 
     /// What the subgraph makes of a type.
     pub fn type_presence(&self, type_name: &str, subgraph: SubgraphId) -> Option<&TypePresence> {
-        self.types.get(type_name)?.presences[subgraph.index()].as_ref()
+        self.types.get(type_name)?.presences.get(subgraph)
     }
 
     /// What the subgraph makes of a field.
@@ -178,16 +214,14 @@ impl Supergraph {
         field: &str,
         subgraph: SubgraphId,
     ) -> Option<&FieldPresence> {
-        self.types.get(type_name)?.fields.get(field)?.presences[subgraph.index()].as_ref()
+        self.types.get(type_name)?.fields.get(field)?.presences.get(subgraph)
     }
 
     /// The subgraphs that answer for a field wherever its type stands.
     pub fn resolvers(&self, type_name: &str, field: &str) -> SubgraphSet {
-        self.subgraph_ids()
-            .filter(|&id| {
-                self.field_presence(type_name, field, id).is_some_and(FieldPresence::resolvable)
-            })
-            .collect()
+        let field = self.types.get(type_name).and_then(|ty| ty.fields.get(field));
+        let presences = field.into_iter().flat_map(|field| field.presences.iter());
+        presences.filter(|(_, presence)| presence.resolvable()).map(|(id, _)| id).collect()
     }
 
     /// The interfaces that the subgraph has as an `@interfaceObject` and this object type implements in the supergraph.
@@ -198,9 +232,7 @@ impl Supergraph {
     ) -> impl Iterator<Item = &CompositeType> {
         self.types.values().filter(move |candidate| {
             candidate.kind == TypeKind::Interface
-                && candidate.presences[subgraph.index()]
-                    .as_ref()
-                    .is_some_and(|p| p.is_interface_object)
+                && candidate.presences.get(subgraph).is_some_and(|p| p.is_interface_object)
                 && candidate.runtime_types.iter().any(|name| name == object_type)
         })
     }

@@ -24,8 +24,8 @@ impl<'a> Contexts<'a> {
             .types()
             .values()
             .flat_map(|ty| ty.fields.values())
-            .flat_map(|field| field.presences.iter().flatten())
-            .flat_map(|presence| &presence.context_arguments)
+            .flat_map(|field| field.presences.iter())
+            .flat_map(|(_, presence)| &presence.context_arguments)
         {
             let value = (argument.context.as_str(), &argument.selection);
             if !taken.contains(&value) {

@@ -82,7 +82,7 @@ impl<'a> Reach<'a> {
         own: &'a CompositeType,
     ) -> impl Iterator<Item = Entry<'a>> + use<'a> {
         self.supergraph.subgraph_ids().flat_map(move |subgraph| {
-            let presence = ty.presences[subgraph.index()].as_ref();
+            let presence = ty.presences.get(subgraph);
             let presence = presence.filter(|presence| {
                 presence.is_interface_object || presence.runtime_types.contains(&own.name)
             });

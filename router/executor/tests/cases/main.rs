@@ -26,7 +26,7 @@ use executor::{
 use expect_test::expect_file;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use supergraph::Supergraph;
+use supergraph::{Labels, Supergraph};
 
 use crate::data::Data;
 use crate::fake_subgraph::{FakeSubgraph, Request};
@@ -135,7 +135,8 @@ fn executes(operation: &Path) -> datatest_stable::Result<()> {
         ExecutableDocument::parse_and_validate(supergraph.api_schema(), &text, &operation)
             .map_err(|invalid| invalid.errors.to_string())?;
     let only = document.operations.get(None).map_err(|_| "a case has one operation")?;
-    let query_plan = planner::plan(&supergraph, &document, only)?;
+    let labels = labels(&supergraph, &operation)?;
+    let query_plan = planner::plan_with(&supergraph, &document, only, &labels)?;
     let subgraphs = FakeSubgraphs::load(case, &supergraph)?;
     let document = Arc::new(document);
     let variables =
@@ -159,6 +160,13 @@ fn executes(operation: &Path) -> datatest_stable::Result<()> {
         expect_file![requests].assert_eq(&subgraphs.requests.into_inner()?);
     }
     Ok(())
+}
+
+/// The labels of overrides that are on for an operation: a line each in the `.labels` beside it.
+fn labels(supergraph: &Supergraph, operation: &Path) -> datatest_stable::Result<Labels> {
+    let text = fs::read_to_string(operation.with_extension("labels")).unwrap_or_default();
+    let id = |label| supergraph.label_id(label).ok_or_else(|| format!("no label `{label}`"));
+    Ok(Labels::on(text.lines().map(id).collect::<Result<Vec<_>, _>>()?))
 }
 
 datatest_stable::harness! {

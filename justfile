@@ -42,6 +42,15 @@ e2e:
     cargo test -p standalone
     scripts/test processes browser
 
+# Measures the router: `just bench --workload public`, `just bench --router 'peer=COMMAND'`; see bench/README.md.
+bench *ARGUMENTS:
+    cargo build --release -p server -p bench
+    target/release/bench run {{ ARGUMENTS }} --router 'ours=target/release/router serve --supergraph {supergraph} --listen 127.0.0.1:{port} --config bench/peers/router.yaml --log error'
+
+# Times compose, plan and execute by themselves.
+bench-stages *ARGUMENTS:
+    cargo bench -p bench -- {{ ARGUMENTS }}
+
 # Advisories, licences and bans, for whoever has cargo-deny.
 deny:
     cargo deny check

@@ -34,6 +34,7 @@ const ARROWS: Arrows<'_> = &[
         ],
         &["supergraph"],
     ),
+    ("bench", &["composition", "planner", "executor", "supergraph"], &[]),
     ("tidy", &[], &[]),
 ];
 
@@ -60,8 +61,8 @@ const IMPURE: [&str; 16] = [
 /// Who of us may import what: (library, in all of it, in tests beside).
 const USERS: &[(&str, &[&str], &[&str])] = &[
     ("axum", &["server", "service", "auth", "logistics", "platform", "standalone"], &[]),
-    ("hyper", &["server"], &[]),
-    ("hyper-util", &["server"], &[]),
+    ("hyper", &["server", "bench"], &[]),
+    ("hyper-util", &["server", "bench"], &[]),
     ("reqwest", &["service"], &["standalone"]),
     ("async-graphql", &["service", "auth", "logistics", "platform"], &[]),
     ("sea-orm", &["service", "auth", "logistics", "platform", "migrations", "standalone"], &[]),

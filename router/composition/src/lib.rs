@@ -3,7 +3,8 @@
 //! 1. `Subgraph::parse` reads each SDL, resolves its `@link`s (Federation 1 needs none) and checks it as GraphQL.
 //! 2. `validation::validate` checks what federation asks of one subgraph by itself.
 //! 3. `merge::merge` merges type by type, and prints standard supergraph SDL.
-//! 4. `accessibility::check` looks at what is left for clients without what is `@inaccessible`.
+//! 4. `accessibility::check` looks at what is left for clients without what is `@inaccessible`; `auth::check`, at who may
+//!    read it.
 //! 5. `satisfiability::check` walks the result: every field that clients see must be reachable, however they got there.
 //!
 //! All errors of a step are reported at once; a later step needs the earlier ones' success.
@@ -11,6 +12,7 @@
 //! Pure: equal input gives equal bytes, in whatever order the subgraphs come.
 
 mod accessibility;
+mod auth;
 mod error;
 mod link;
 mod merge;
@@ -67,7 +69,9 @@ pub fn compose(sources: &[SubgraphSource]) -> Result<Composition, CompositionErr
     let subgraphs = parse(sources)?;
     fail_if_any(validation::validate(&subgraphs))?;
     let (supergraph_sdl, mut hints) = merge::merge(&subgraphs).map_err(sorted)?;
-    fail_if_any(accessibility::check(&subgraphs, &supergraph_sdl))?;
+    let mut errors = accessibility::check(&subgraphs, &supergraph_sdl);
+    errors.extend(auth::check(&subgraphs, &supergraph_sdl));
+    fail_if_any(errors)?;
     fail_if_any(satisfiability::check(&supergraph_sdl))?;
     hints.sort();
     hints.dedup();

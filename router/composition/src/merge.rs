@@ -1,8 +1,11 @@
 //! Merges the subgraphs type by type, and prints the supergraph.
 
+mod auth;
 mod composed;
 mod composite;
+mod directive;
 mod element;
+mod executable;
 mod field;
 mod field_type;
 mod input;
@@ -26,6 +29,8 @@ pub(crate) struct Merge<'a> {
     subgraphs: &'a [Subgraph],
     /// All definitions, by the type's name in the supergraph.
     types: BTreeMap<Name, Vec<TypeIn<'a>>>,
+    /// The object types and interfaces that implement each interface, in some subgraph.
+    implementations: BTreeMap<Name, Vec<Name>>,
     /// The values of `enum join__Graph`, by subgraph.
     graphs: Vec<String>,
     /// The types that stand in an argument or an input object somewhere, and in a field's type somewhere.
@@ -56,9 +61,11 @@ impl TypeIn<'_> {
 
 /// Merges into supergraph SDL, or says everything that does not fit.
 pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<(String, Vec<Hint>), Vec<CompositionError>> {
+    let types = types_by_name(subgraphs);
     let mut merge = Merge {
         subgraphs,
-        types: types_by_name(subgraphs),
+        implementations: composite::implementations(&types),
+        types,
         graphs: print::graph_names(subgraphs),
         used_as_input: BTreeSet::new(),
         used_as_output: BTreeSet::new(),
@@ -70,13 +77,15 @@ pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<(String, Vec<Hint>), Vec<C
     merge.note_uses();
     merge.compose_directives();
     merge.check_queries();
+    merge.hint_upgrades();
     let types = merge.types.clone();
     let mut body = String::new();
     for (name, definitions) in &types {
         merge.ty(name, definitions, &mut body);
     }
+    let executable_directives = merge.executable_directives();
     if merge.errors.is_empty() {
-        Ok((print::supergraph(&merge, &body), merge.hints))
+        Ok((print::supergraph(&merge, &executable_directives, &body), merge.hints))
     } else {
         Err(merge.errors)
     }
@@ -102,7 +111,8 @@ fn types_by_name(subgraphs: &[Subgraph]) -> BTreeMap<Name, Vec<TypeIn<'_>>> {
 fn is_machinery(name: &str, subgraph: &Subgraph) -> bool {
     matches!(name, "_Any" | "_Entity" | "_Service" | "_FieldSet")
         || ["federation__", "link__", "join__"].iter().any(|prefix| name.starts_with(prefix))
-        || (name == "FieldSet" && subgraph.link.version.is_some())
+        || name.split_once("__").is_some_and(|(prefix, _)| prefix == subgraph.link.name)
+        || subgraph.link.is_scalar(name)
 }
 
 impl<'a> Merge<'a> {
@@ -130,6 +140,24 @@ impl<'a> Merge<'a> {
         }
     }
 
+    /// A specification that is linked by itself may need a newer federation than the subgraph says.
+    fn hint_upgrades(&mut self) {
+        let subgraphs = self.subgraphs;
+        for (index, subgraph) in subgraphs.iter().enumerate() {
+            let (Some((url, (major, minor))), Some((new_major, new_minor))) =
+                (&subgraph.link.upgrade, subgraph.link.version)
+            else {
+                continue;
+            };
+            let message = format!(
+                "`{}` links version {major}.{minor} of federation, and `{url}`, which came with version \
+                 {new_major}.{new_minor}: it is composed as of the latter",
+                subgraph.name
+            );
+            self.hint("IMPLICITLY_UPGRADED_FEDERATION_VERSION", message, [index]);
+        }
+    }
+
     /// Merges one type into the body.
     fn ty(&mut self, name: &Name, definitions: &[TypeIn<'a>], body: &mut String) {
         if !self.kinds_agree(name, definitions) {
@@ -144,7 +172,8 @@ impl<'a> Merge<'a> {
             _ if is_interface => self.interface(name, definitions, body),
             ExtendedType::Object(_) => self.object(name, definitions, body),
             ExtendedType::Scalar(_) => {
-                let _ = writeln!(body, "scalar {name}{}\n", self.type_directives(definitions));
+                let directives = self.type_directives(name, definitions);
+                let _ = writeln!(body, "scalar {name}{directives}\n");
             }
             ExtendedType::Union(_) => self.union(name, definitions, body),
             ExtendedType::Enum(_) => self.enumeration(name, definitions, body),

@@ -36,6 +36,18 @@ pub(crate) struct Subgraph {
     inherited_keys: BTreeSet<(Name, Name)>,
 }
 
+/// Where a directive may stand in an operation.
+pub(crate) const EXECUTABLE_LOCATIONS: [&str; 8] = [
+    "QUERY",
+    "MUTATION",
+    "SUBSCRIPTION",
+    "FIELD",
+    "FRAGMENT_DEFINITION",
+    "FRAGMENT_SPREAD",
+    "INLINE_FRAGMENT",
+    "VARIABLE_DEFINITION",
+];
+
 /// The name under which every supergraph has a root type.
 pub(crate) fn root_name(operation_type: OperationType) -> Name {
     match operation_type {

@@ -1,8 +1,10 @@
 //! Checks what federation asks of one subgraph by itself.
 
+mod cache_tag;
 mod context;
 mod external;
 mod field_set;
+mod hidden;
 mod interface;
 mod usage;
 
@@ -18,6 +20,7 @@ pub(crate) fn validate(subgraphs: &[Subgraph]) -> Vec<CompositionError> {
         let mut check = Check { subgraph, errors: Vec::new() };
         check.root_names();
         check.usage();
+        check.inaccessible();
         check.interfaces();
         let mut used = check.field_sets();
         check.contexts(&mut used);

@@ -41,7 +41,7 @@ pub(crate) fn subgraphs(schema: &Schema) -> Result<Vec<Subgraph>, SupergraphErro
 
 /// Refuses what says that it must be understood and is not.
 fn check_features(schema: &Schema) -> Result<(), SupergraphError> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "link",
         "join",
         "inaccessible",
@@ -49,6 +49,7 @@ fn check_features(schema: &Schema) -> Result<(), SupergraphError> {
         "requiresScopes",
         "policy",
         "context",
+        "cacheTag",
         "cost",
         "tag",
     ];

@@ -31,6 +31,11 @@ impl ComposedDirectives {
         self.0.get(name).is_some_and(|(_, subgraphs)| subgraphs.contains(&subgraph))
     }
 
+    /// Whether a directive may stand on an element several times.
+    pub(super) fn is_repeatable(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|(composed, _)| composed.definition.repeatable)
+    }
+
     /// The `@link`s of the specifications, each with the imports it needs.
     pub(super) fn links(&self) -> String {
         let mut imports: BTreeMap<&str, ((u32, u32), Vec<String>)> = BTreeMap::new();
@@ -64,6 +69,19 @@ impl ComposedDirectives {
     }
 }
 
+/// The directives of the federation that stand in the supergraph without being asked for.
+const COMPOSED_ANYWAY: [&str; 9] = [
+    "tag",
+    "inaccessible",
+    "authenticated",
+    "requiresScopes",
+    "policy",
+    "context",
+    "cost",
+    "listSize",
+    "cacheTag",
+];
+
 impl Merge<'_> {
     /// Finds the directives to compose, and what speaks against them.
     pub(super) fn compose_directives(&mut self) {
@@ -80,6 +98,8 @@ impl Merge<'_> {
         self.check_names(&requests);
         for (name, mut asked) in requests {
             if self.check_agreement(&name, &asked) {
+                self.hint_definitions(&name, &asked);
+                self.hint_not_composed(&name, &asked);
                 let subgraphs = asked.iter().map(|composed| composed.subgraph).collect();
                 asked.sort_by_key(|composed| {
                     (composed.version, std::cmp::Reverse(composed.subgraph))
@@ -126,15 +146,23 @@ impl Merge<'_> {
         let Some(name) = written.strip_prefix('@') else {
             return refuse("does not name a directive: its name begins with `@`".to_owned());
         };
-        let Some(definition) = subgraph.schema.directive_definitions.get(name) else {
-            return refuse(format!("names a directive that `{}` does not define", subgraph.name));
-        };
-        if subgraph.link.canonical(name).is_some() {
+        if let Some(canonical) = subgraph.link.canonical(name) {
+            if COMPOSED_ANYWAY.contains(&canonical) {
+                let message = format!(
+                    "`@composeDirective(name: \"{written}\")` of `{}` can be removed: `@{canonical}` is composed anyway",
+                    subgraph.name
+                );
+                self.hint("DIRECTIVE_COMPOSITION_INFO", message, [index]);
+                return None;
+            }
             return refuse(
                 "names a directive of the federation, which is composed by its own rules"
                     .to_owned(),
             );
         }
+        let Some(definition) = subgraph.schema.directive_definitions.get(name) else {
+            return refuse(format!("names a directive that `{}` does not define", subgraph.name));
+        };
         let features = &subgraph.link.features;
         let Some((feature, original)) =
             features.iter().find_map(|feature| Some((feature, feature.original(name)?)))
@@ -192,4 +220,66 @@ impl Merge<'_> {
         }
         true
     }
+
+    /// The newest definition is used; where others differ, it may not be the one that their authors mean.
+    fn hint_definitions(&mut self, name: &str, asked: &[Composed]) {
+        let (repeatable, others): (Vec<&Composed>, Vec<&Composed>) =
+            asked.iter().partition(|composed| composed.definition.repeatable);
+        if !repeatable.is_empty() && !others.is_empty() {
+            let message = format!(
+                "`@{name}` is repeatable in {} but not in {}: the newest definition is used",
+                self.names_of(&repeatable),
+                self.names_of(&others)
+            );
+            let code = "INCONSISTENT_TYPE_SYSTEM_DIRECTIVE_REPEATABLE";
+            self.hint(code, message, asked.iter().map(|composed| composed.subgraph));
+        }
+        let first = locations(&asked[0]);
+        if let Some(other) = asked.iter().find(|other| locations(other) != first) {
+            let message = format!(
+                "`@{name}` stands on {} in `{}` but on {} in `{}`: the newest definition is used",
+                locations(&asked[0]).join(", "),
+                self.subgraphs[asked[0].subgraph].name,
+                locations(other).join(", "),
+                self.subgraphs[other.subgraph].name
+            );
+            let code = "INCONSISTENT_TYPE_SYSTEM_DIRECTIVE_LOCATIONS";
+            self.hint(code, message, asked.iter().map(|composed| composed.subgraph));
+        }
+    }
+
+    /// A subgraph that has the directive and does not ask for it: what it says is lost.
+    fn hint_not_composed(&mut self, name: &str, asked: &[Composed]) {
+        let has = |index: &usize| {
+            let link = &self.subgraphs[*index].link;
+            link.features.iter().any(|feature| {
+                feature.identity == asked[0].identity
+                    && feature.original(name) == Some(asked[0].original.as_str())
+            })
+        };
+        let asks = |index: &usize| asked.iter().any(|composed| composed.subgraph == *index);
+        let silent: Vec<usize> =
+            (0..self.subgraphs.len()).filter(|index| !asks(index) && has(index)).collect();
+        if silent.is_empty() {
+            return;
+        }
+        let asking: Vec<&Composed> = asked.iter().collect();
+        let message = format!(
+            "`@{name}` is composed from {} but not from {}, which has it as well",
+            self.names_of(&asking),
+            self.names(&silent)
+        );
+        self.hint("DIRECTIVE_COMPOSITION_WARN", message, silent);
+    }
+
+    fn names_of(&self, composed: &[&Composed]) -> String {
+        self.names(&composed.iter().map(|composed| composed.subgraph).collect::<Vec<_>>())
+    }
+}
+
+fn locations(composed: &Composed) -> Vec<&'static str> {
+    let mut names: Vec<_> =
+        composed.definition.locations.iter().map(|location| location.name()).collect();
+    names.sort_unstable();
+    names
 }

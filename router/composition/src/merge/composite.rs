@@ -7,7 +7,7 @@ use apollo_compiler::Name;
 use apollo_compiler::schema::ExtendedType;
 use indexmap::IndexMap;
 
-use super::element::after;
+use super::directive::after;
 use super::field::FieldIn;
 use super::{Merge, TypeIn};
 
@@ -74,7 +74,7 @@ impl<'a> Merge<'a> {
                 );
             }
         }
-        let directives = self.type_directives(definitions);
+        let directives = self.type_directives(name, definitions);
         let _ = writeln!(out, "{keyword} {name}{implements}{joins}{directives}\n{{");
     }
 
@@ -119,13 +119,13 @@ impl<'a> Merge<'a> {
                 let owners: Vec<_> =
                     field.iter().copied().filter(|field| !self.is_external(field)).collect();
                 let signature = self.signature(&coordinate, &owners);
-                self.errors.truncate(errors);
-                self.hints.truncate(hints);
-                let Some((ty, arguments)) = signature else { continue };
                 let applications = field
                     .iter()
                     .map(|f| (f.subgraph, f.definition.directives.iter().map(|d| &**d)));
-                let carried = self.carried(applications);
+                let carried = self.carried(&format!("field `{coordinate}`"), applications, &[]);
+                self.errors.truncate(errors);
+                self.hints.truncate(hints);
+                let Some((ty, arguments)) = signature else { continue };
                 let _ = writeln!(out, "  {name}{arguments}: {ty} @join__field{}", after(&carried));
             }
         }
@@ -160,10 +160,7 @@ impl<'a> Merge<'a> {
         interface: &Name,
         fields: &IndexMap<Name, Vec<FieldIn<'a>>>,
     ) {
-        for (name, definitions) in self.types.clone() {
-            if !interfaces(&definitions).contains_key(interface) {
-                continue;
-            }
+        for (name, definitions) in self.implementing(interface) {
             let has = self.fields_by_name(&definitions);
             for (field, defined) in fields {
                 let is_added = defined.iter().any(|field| {
@@ -201,10 +198,7 @@ impl<'a> Merge<'a> {
             );
             self.error("INTERFACE_OBJECT_USAGE_ERROR", message, objects.iter().map(TypeIn::place));
         }
-        for (name, implementing) in self.types.clone() {
-            if !interfaces(&implementing).contains_key(interface) {
-                continue;
-            }
+        for (name, implementing) in self.implementing(interface) {
             for object in &objects {
                 self.check_not_beside(interface, object, &name, &implementing);
             }
@@ -212,6 +206,12 @@ impl<'a> Merge<'a> {
                 self.check_known(interface, proper, &name, &implementing);
             }
         }
+    }
+
+    /// The types that implement an interface in some subgraph, with all their definitions.
+    pub(super) fn implementing(&self, interface: &Name) -> Vec<(Name, Vec<TypeIn<'a>>)> {
+        let names = self.implementations.get(interface).into_iter().flatten();
+        names.map(|name| (name.clone(), self.types[name].clone())).collect()
     }
 
     fn check_not_beside(
@@ -301,6 +301,19 @@ impl<'a> Merge<'a> {
         );
         self.hint("INCONSISTENT_ENTITY", message, values);
     }
+}
+
+/// For each interface, the types that implement it.
+pub(super) fn implementations(
+    types: &BTreeMap<Name, Vec<TypeIn<'_>>>,
+) -> BTreeMap<Name, Vec<Name>> {
+    let mut implementations: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
+    for (name, definitions) in types {
+        for interface in interfaces(definitions).into_keys() {
+            implementations.entry(interface).or_default().push(name.clone());
+        }
+    }
+    implementations
 }
 
 /// The interfaces of a type, with the subgraphs that say so.

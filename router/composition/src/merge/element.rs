@@ -1,26 +1,11 @@
-//! What any element can carry: a description, and directives that mean something to clients or to the router.
+//! What any element can have: a description, and for types, what each subgraph makes of it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use apollo_compiler::Node;
-use apollo_compiler::ast::{Directive, Value};
+use apollo_compiler::{Name, Node};
 
 use super::{Merge, TypeIn};
 use crate::subgraph::Subgraph;
-
-/// Directives that are printed on the elements themselves, in this order; with the feature to link.
-const CARRIED: [(&str, &str); 9] = [
-    ("deprecated", ""),
-    ("specifiedBy", ""),
-    ("inaccessible", "inaccessible"),
-    ("tag", "tag"),
-    ("authenticated", "authenticated"),
-    ("requiresScopes", "requiresScopes"),
-    ("policy", "policy"),
-    ("cost", "cost"),
-    ("listSize", "cost"),
-];
 
 impl Merge<'_> {
     /// Prints the description that most subgraphs give, the first of them where several are as common.
@@ -31,39 +16,24 @@ impl Merge<'_> {
         indent: &str,
         out: &mut String,
     ) {
-        let mut texts: Vec<(&str, Vec<usize>)> = Vec::new();
-        for (subgraph, text) in descriptions {
-            let Some(text) = text.map(Node::as_str).filter(|text| !text.is_empty()) else {
-                continue;
-            };
-            match texts.iter_mut().find(|(known, _)| *known == text) {
-                Some((_, subgraphs)) => subgraphs.push(subgraph),
-                None => texts.push((text, vec![subgraph])),
-            }
-        }
-        let Some(most) = texts.iter().map(|(_, subgraphs)| subgraphs.len()).max() else { return };
-        let Some((chosen, having)) = texts.iter().find(|(_, subgraphs)| subgraphs.len() == most)
-        else {
-            return;
-        };
-        if texts.len() > 1 {
-            let others: Vec<usize> = texts
-                .iter()
-                .filter(|(text, _)| text != chosen)
-                .flat_map(|(_, subgraphs)| subgraphs.iter().copied())
-                .collect();
+        let texts = descriptions.into_iter().filter_map(|(subgraph, text)| {
+            let text = text.map(Node::as_str).filter(|text| !text.is_empty())?;
+            Some((subgraph, text))
+        });
+        let Some(Chosen { value, having, others }) = Chosen::most_common(texts) else { return };
+        if !others.is_empty() {
             let message = format!(
                 "{element} is described differently in {} than in {}, whose description is used",
                 self.names(&others),
-                self.names(having)
+                self.names(&having)
             );
             self.hint("INCONSISTENT_DESCRIPTION", message, others);
         }
-        print_description(chosen, indent, out);
+        print_description(value, indent, out);
     }
 
     /// `@join__type` for each subgraph and key, and the carried directives.
-    pub(super) fn type_directives(&mut self, definitions: &[TypeIn<'_>]) -> String {
+    pub(super) fn type_directives(&mut self, name: &Name, definitions: &[TypeIn<'_>]) -> String {
         let mut out = String::new();
         for definition in definitions {
             let subgraph = &self.subgraphs[definition.subgraph];
@@ -87,7 +57,8 @@ impl Merge<'_> {
         }
         let applications =
             definitions.iter().map(|d| (d.subgraph, d.ty.directives().iter().map(|x| &***x)));
-        for directive in self.carried(applications) {
+        let inherited = self.requirements_of_implementations(name, None);
+        for directive in self.carried(&format!("`{name}`"), applications, &inherited) {
             let _ = write!(out, "\n  {directive}");
         }
         for definition in definitions {
@@ -100,62 +71,37 @@ impl Merge<'_> {
         }
         out
     }
+}
 
-    /// The carried directives of one element, from the subgraphs' applications of them.
-    pub(super) fn carried<'d, D: Iterator<Item = &'d Directive>>(
-        &mut self,
-        applications: impl IntoIterator<Item = (usize, D)>,
-    ) -> Vec<String> {
-        let mut known: BTreeMap<usize, Vec<&Directive>> = BTreeMap::new();
-        let mut composed: BTreeSet<String> = BTreeSet::new();
-        for (index, directives) in applications {
-            for directive in directives {
-                let name = directive.name.as_str();
-                let canonical = self.subgraphs[index].link.canonical(name).unwrap_or(name);
-                if let Some(place) = CARRIED.iter().position(|(carried, _)| *carried == canonical) {
-                    known.entry(place).or_default().push(directive);
-                } else if self.composed.contains(index, name) {
-                    composed.insert(format!("@{name}{}", arguments(directive)));
-                }
+/// The value that most subgraphs have, the first of them where several are as common.
+pub(super) struct Chosen<T> {
+    pub(super) value: T,
+    pub(super) having: Vec<usize>,
+    /// The subgraphs that have another.
+    pub(super) others: Vec<usize>,
+}
+
+impl<T: PartialEq> Chosen<T> {
+    /// Chooses among the values of subgraphs; `None` if there are none.
+    pub(super) fn most_common(values: impl IntoIterator<Item = (usize, T)>) -> Option<Self> {
+        let mut distinct: Vec<(T, Vec<usize>)> = Vec::new();
+        for (subgraph, value) in values {
+            match distinct.iter_mut().find(|(known, _)| *known == value) {
+                Some((_, subgraphs)) => subgraphs.push(subgraph),
+                None => distinct.push((value, vec![subgraph])),
             }
         }
-        let mut printed = Vec::new();
-        for (place, directives) in known {
-            let (name, feature) = CARRIED[place];
-            if !feature.is_empty() {
-                self.features.insert(feature);
-            }
-            printed.extend(merged(name, &directives));
-        }
-        printed.extend(composed);
-        printed
+        let most = distinct.iter().map(|(_, subgraphs)| subgraphs.len()).max()?;
+        let place = distinct.iter().position(|(_, subgraphs)| subgraphs.len() == most)?;
+        let (value, having) = distinct.remove(place);
+        let others = distinct.into_iter().flat_map(|(_, subgraphs)| subgraphs).collect();
+        Some(Self { value, having, others })
     }
 }
 
 /// The supergraph's name of a context: each subgraph's contexts are its own.
 pub(super) fn context_name(subgraph: &Subgraph, context: &str) -> String {
     format!("{}__{context}", subgraph.name)
-}
-
-/// Several subgraphs' applications of one directive to one element, as the supergraph has them.
-fn merged(name: &str, directives: &[&Directive]) -> Vec<String> {
-    match name {
-        "tag" => {
-            let tags: BTreeSet<String> =
-                directives.iter().map(|d| format!("@tag{}", arguments(d))).collect();
-            tags.into_iter().collect()
-        }
-        "requiresScopes" => {
-            vec![format!("@requiresScopes(scopes: {})", all_of(directives, "scopes"))]
-        }
-        "policy" => vec![format!("@policy(policies: {})", all_of(directives, "policies"))],
-        "cost" => {
-            let weights =
-                directives.iter().filter_map(|d| d.specified_argument_by_name("weight")?.to_i32());
-            weights.max().map(|weight| format!("@cost(weight: {weight})")).into_iter().collect()
-        }
-        _ => vec![format!("@{name}{}", arguments(directives[0]))],
-    }
 }
 
 fn print_description(text: &str, indent: &str, out: &mut String) {
@@ -169,57 +115,4 @@ fn print_description(text: &str, indent: &str, out: &mut String) {
     } else {
         writeln!(out, "{indent}\"{}\"", text.replace('\\', "\\\\"))
     };
-}
-
-/// Directives after an element on its line, each after a space.
-pub(super) fn after(directives: &[String]) -> String {
-    if directives.is_empty() { String::new() } else { format!(" {}", directives.join(" ")) }
-}
-
-fn arguments(directive: &Directive) -> String {
-    supergraph::arguments_text(&directive.arguments)
-}
-
-/// Requirements of several subgraphs all hold: the conjunction of disjunctions of conjunctions, as one list of lists.
-fn all_of(directives: &[&Directive], argument: &str) -> String {
-    let mut alternatives: Vec<BTreeSet<String>> = vec![BTreeSet::new()];
-    let mut seen: Vec<Vec<BTreeSet<String>>> = Vec::new();
-    for directive in directives {
-        let lists = directive
-            .specified_argument_by_name(argument)
-            .and_then(|v| v.as_list())
-            .unwrap_or_default();
-        let own: Vec<BTreeSet<String>> = lists
-            .iter()
-            .map(|list| {
-                let names = list.as_list().unwrap_or_default().iter();
-                names
-                    .filter_map(
-                        |v| if let Value::String(s) = &**v { Some(s.clone()) } else { None },
-                    )
-                    .collect()
-            })
-            .collect();
-        if seen.contains(&own) {
-            continue;
-        }
-        alternatives = alternatives
-            .iter()
-            .flat_map(|known| own.iter().map(move |more| known.union(more).cloned().collect()))
-            .collect();
-        seen.push(own);
-    }
-    let mut distinct: Vec<BTreeSet<String>> = Vec::new();
-    for alternative in alternatives {
-        if !distinct.contains(&alternative) {
-            distinct.push(alternative);
-        }
-    }
-    let lists: Vec<String> = distinct
-        .iter()
-        .map(|names| {
-            format!("[{}]", names.iter().map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", "))
-        })
-        .collect();
-    format!("[{}]", lists.join(", "))
 }

@@ -6,7 +6,8 @@ use apollo_compiler::ast::{FieldDefinition, InputValueDefinition, Type};
 use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::{Name, Node};
 
-use super::element::{after, context_name};
+use super::directive::after;
+use super::element::context_name;
 use super::overriding::Moves;
 use super::{Merge, Place, TypeIn};
 use crate::subgraph::selection_text;
@@ -49,9 +50,11 @@ impl<'a> Merge<'a> {
         let joins = self.joins(definitions, field, &moves, &ty);
         let applications =
             field.iter().map(|f| (f.subgraph, f.definition.directives.iter().map(|d| &**d)));
-        let carried = self.carried(applications);
+        let element = format!("field `{coordinate}`");
+        let inherited = self.requirements_of_implementations(type_name, Some(name));
+        let carried = self.carried(&element, applications, &inherited);
         let descriptions = owners.iter().map(|f| (f.subgraph, f.definition.description.as_ref()));
-        self.describe(&format!("field `{coordinate}`"), descriptions, "  ", out);
+        self.describe(&element, descriptions, "  ", out);
         let _ = writeln!(out, "  {name}{arguments}: {ty}{}{}", after(&joins), after(&carried));
     }
 

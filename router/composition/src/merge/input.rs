@@ -7,7 +7,7 @@ use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Node};
 use indexmap::IndexMap;
 
-use super::element::after;
+use super::directive::after;
 use super::field::FieldIn;
 use super::{Merge, Place, TypeIn};
 
@@ -33,15 +33,27 @@ const INPUT_FIELD: Codes = Codes {
 };
 
 impl<'a> Merge<'a> {
-    /// The arguments that all subgraphs have: `(first: Int = 5)`.
+    /// The arguments of a field that all subgraphs have: `(first: Int = 5)`.
     pub(super) fn arguments(&mut self, coordinate: &str, owners: &[FieldIn<'a>]) -> String {
+        let arguments =
+            owners.iter().map(|owner| (owner.subgraph, &owner.definition.arguments[..]));
+        self.arguments_of(coordinate, arguments, owners.iter().map(FieldIn::place).collect())
+    }
+
+    /// The arguments that all of a field's or a directive's definitions have.
+    pub(super) fn arguments_of(
+        &mut self,
+        coordinate: &str,
+        definitions: impl Iterator<Item = (usize, &'a [Node<InputValueDefinition>])>,
+        places: Vec<Place>,
+    ) -> String {
         let mut arguments: IndexMap<&Name, Vec<InputValueIn<'a>>> = IndexMap::new();
-        for owner in owners {
-            for argument in &owner.definition.arguments {
-                arguments.entry(&argument.name).or_default().push((owner.subgraph, argument));
+        for (subgraph, defined) in definitions {
+            for argument in defined {
+                arguments.entry(&argument.name).or_default().push((subgraph, argument));
             }
         }
-        let subgraphs: Vec<usize> = owners.iter().map(|owner| owner.subgraph).collect();
+        let subgraphs: Vec<usize> = places.iter().map(|(subgraph, _)| *subgraph).collect();
         let mut printed = Vec::new();
         for (name, found) in arguments {
             let element = format!("argument `{coordinate}({name}:)`");
@@ -49,15 +61,11 @@ impl<'a> Merge<'a> {
                 continue;
             }
             if let Some(missing) = missing(&subgraphs, &found) {
-                let places: Vec<Place> = owners.iter().map(FieldIn::place).collect();
-                let code = "REQUIRED_ARGUMENT_MISSING_IN_SOME_SUBGRAPH";
-                self.leave_out(
-                    &element,
-                    &found,
-                    &missing,
-                    (code, "INCONSISTENT_ARGUMENT_PRESENCE"),
-                    places,
+                let codes = (
+                    "REQUIRED_ARGUMENT_MISSING_IN_SOME_SUBGRAPH",
+                    "INCONSISTENT_ARGUMENT_PRESENCE",
                 );
+                self.leave_out(&element, &found, &missing, codes, places.clone());
             } else if let Some(text) = self.input_value(&element, &found, &ARGUMENT) {
                 printed.push(text);
             }
@@ -105,7 +113,7 @@ impl<'a> Merge<'a> {
         }
         let is_one_of =
             definitions.iter().any(|definition| definition.ty.directives().has("oneOf"));
-        let directives = self.type_directives(definitions);
+        let directives = self.type_directives(name, definitions);
         let one_of = if is_one_of { " @oneOf" } else { "" };
         let _ = writeln!(out, "input {name}{directives}{one_of}\n{{");
         let subgraphs: Vec<usize> =
@@ -191,7 +199,7 @@ impl<'a> Merge<'a> {
         };
         let applications =
             found.iter().map(|(index, value)| (*index, value.directives.iter().map(|d| &**d)));
-        let carried = self.carried(applications);
+        let carried = self.carried(element, applications, &[]);
         Some(format!("{}: {ty}{default}{}{}", found[0].1.name, after(&joins), after(&carried)))
     }
 

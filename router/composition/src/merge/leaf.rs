@@ -8,7 +8,7 @@ use apollo_compiler::ast::EnumValueDefinition;
 use apollo_compiler::schema::Component;
 use indexmap::IndexMap;
 
-use super::element::after;
+use super::directive::after;
 use super::{Merge, Place, TypeIn};
 
 /// One subgraph's definition of an enum value.
@@ -31,7 +31,7 @@ impl<'a> Merge<'a> {
                     write!(joins, "\n  @join__unionMember(graph: {graph}, member: \"{member}\")");
             }
         }
-        let directives = self.type_directives(definitions);
+        let directives = self.type_directives(name, definitions);
         let names: Vec<&str> = members.keys().map(|member| member.as_str()).collect();
         let _ = writeln!(out, "union {name}{directives}{joins}\n  = {}\n", names.join(" | "));
         for (member, having) in &members {
@@ -59,7 +59,15 @@ impl<'a> Merge<'a> {
                 values.entry(&value.value).or_default().push((definition.subgraph, value));
             }
         }
-        let directives = self.type_directives(definitions);
+        if !self.used_as_input.contains(name) && !self.used_as_output.contains(name) {
+            let subgraphs = definitions.iter().map(|d| d.subgraph).collect::<Vec<_>>();
+            let message = format!(
+                "enum `{name}` is neither received nor returned in {}: the supergraph has all its values",
+                self.names(&subgraphs)
+            );
+            self.hint("UNUSED_ENUM_TYPE", message, subgraphs);
+        }
+        let directives = self.type_directives(name, definitions);
         let _ = writeln!(out, "enum {name}{directives}\n{{");
         let mut is_empty = true;
         for (value, found) in &values {
@@ -95,7 +103,7 @@ impl<'a> Merge<'a> {
         let joins: Vec<String> = found.iter().map(join).collect();
         let applications =
             found.iter().map(|(index, v)| (*index, v.directives.iter().map(|d| &**d)));
-        let carried = self.carried(applications);
+        let carried = self.carried(element, applications, &[]);
         let _ = writeln!(out, "  {value}{}{}", after(&joins), after(&carried));
     }
 

@@ -120,6 +120,8 @@ fn feature(name: &str) -> (&'static str, &'static str, &'static str) {
             ", for: SECURITY",
             "directive @context(name: String!) repeatable on INTERFACE | OBJECT | UNION\n\ndirective @context__fromContext(field: context__ContextFieldValue) on ARGUMENT_DEFINITION\n\nscalar context__ContextFieldValue\n\n",
         ),
+        // Its applications are `@join__directive`s.
+        "cacheTag" => ("v0.1", ", for: EXECUTION", ""),
         "cost" => (
             "v0.1",
             "",
@@ -134,7 +136,7 @@ fn feature(name: &str) -> (&'static str, &'static str, &'static str) {
 }
 
 /// The whole supergraph around its merged types.
-pub(super) fn supergraph(merge: &Merge<'_>, body: &str) -> String {
+pub(super) fn supergraph(merge: &Merge<'_>, executable_directives: &str, body: &str) -> String {
     let join = JoinVersion::needed(merge.subgraphs);
     let mut out = format!(
         "schema\n  @link(url: \"{LINK_SPEC}/v1.0\")\n  @link(url: \"{JOIN_SPEC}/v0.{}\", for: EXECUTION)\n",
@@ -161,7 +163,7 @@ pub(super) fn supergraph(merge: &Merge<'_>, body: &str) -> String {
         out.push_str(feature(name).2);
     }
     out.push_str(&merge.composed.definitions());
-    out.push_str(&executable_directives(merge.subgraphs));
+    out.push_str(executable_directives);
     out.push_str("enum join__Graph\n{\n");
     for (subgraph, graph) in merge.subgraphs.iter().zip(&merge.graphs) {
         let _ = writeln!(
@@ -175,39 +177,6 @@ pub(super) fn supergraph(merge: &Merge<'_>, body: &str) -> String {
     out.push_str(body.trim_end());
     out.push('\n');
     out
-}
-
-/// Directives of operations that every subgraph defines alike.
-fn executable_directives(subgraphs: &[Subgraph]) -> String {
-    let Some((first, rest)) = subgraphs.split_first() else { return String::new() };
-    let mut definitions: Vec<String> = Vec::new();
-    for (name, definition) in &first.schema.directive_definitions {
-        let executable = definition.locations.iter().any(|location| {
-            matches!(
-                location.name(),
-                "QUERY"
-                    | "MUTATION"
-                    | "SUBSCRIPTION"
-                    | "FIELD"
-                    | "FRAGMENT_DEFINITION"
-                    | "FRAGMENT_SPREAD"
-                    | "INLINE_FRAGMENT"
-            )
-        });
-        let text = definition.to_string();
-        let shared = rest.iter().all(|subgraph| {
-            subgraph
-                .schema
-                .directive_definitions
-                .get(name)
-                .is_some_and(|other| other.to_string() == text)
-        });
-        if executable && shared && !definition.is_built_in() {
-            definitions.push(format!("{}\n\n", text.trim_end()));
-        }
-    }
-    definitions.sort();
-    definitions.concat()
 }
 
 /// The values of `enum join__Graph`: upper case, only letters, digits and `_`, unique.

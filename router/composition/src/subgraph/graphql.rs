@@ -1,5 +1,6 @@
 //! Checks a subgraph's SDL as GraphQL, with what it may leave out for the federation to add.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use apollo_compiler::ast::{DirectiveDefinition, Type, Value};
@@ -182,10 +183,10 @@ pub(super) fn diagnostics(subgraph: &str, errors: &DiagnosticList) -> Vec<Compos
 /// The schema with the federation's own definitions where it leaves them out.
 fn with_additions(schema: &Schema, link: &Link) -> Schema {
     let mut definitions = String::new();
-    for scalar in SCALARS {
+    let scalars: BTreeSet<&str> = SCALARS.into_iter().chain(link.scalars()).collect();
+    for scalar in scalars {
         let _ = writeln!(definitions, "scalar {scalar}");
     }
-
     for (name, canonical) in link.names() {
         if let Some(specification) =
             SPECIFICATIONS.iter().find(|specification| specification.name == canonical)
@@ -193,7 +194,11 @@ fn with_additions(schema: &Schema, link: &Link) -> Schema {
             definitions += &specification.definition(name);
         }
     }
-    definitions += "directive @link(url: String, as: String, for: _Any, import: [_Any]) repeatable on SCHEMA\n";
+    let _ = writeln!(
+        definitions,
+        "directive @{}(url: String, as: String, for: _Any, import: [_Any]) repeatable on SCHEMA",
+        link.name
+    );
     // A subgraph may have no root field at all, or a root type without fields; GraphQL wants one.
     definitions += "type _NoQuery { none: Int }";
     let additions =
@@ -282,7 +287,7 @@ fn check_definitions(subgraph: &str, schema: &Schema, link: &Link) -> Vec<Compos
             }));
         }
     }
-    for scalar in SCALARS {
+    for scalar in SCALARS.into_iter().chain(link.scalars()).collect::<BTreeSet<_>>() {
         if let Some(ty) = schema.types.get(scalar).filter(|ty| !ty.is_scalar()) {
             let message = format!("`{scalar}` is a scalar of the federation, and not so here");
             errors.push(error("TYPE_DEFINITION_INVALID", message, ty.location()));

@@ -11,6 +11,8 @@ impl Check<'_> {
     pub(super) fn usage(&mut self) {
         let subgraph = self.subgraph;
         for ty in subgraph.schema.types.values().filter(|ty| !ty.is_built_in()) {
+            self.requirements(ty);
+            self.cache_tags(ty);
             for tag in subgraph.link.all(ty.directives(), "tag") {
                 self.tag(ty.name(), tag);
             }

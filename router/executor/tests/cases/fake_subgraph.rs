@@ -51,8 +51,9 @@ impl FakeSubgraph {
         let entities = entity_types(&parsed);
         if !entities.is_empty() {
             let union = format!(
-                "union _Entity = {}\nextend type Query {{ _entities(representations: [_Any!]!): [_Entity]! }}",
-                entities.join(" | ")
+                "union _Entity = {}\nextend type {} {{ _entities(representations: [_Any!]!): [_Entity]! }}",
+                entities.join(" | "),
+                query_root(&parsed)
             );
             builder = builder.parse(union, "entities.graphql");
         }
@@ -140,6 +141,18 @@ impl FakeSubgraph {
         let json = serde_json::to_string(&response).map_err(|error| error.to_string())?;
         Ok(Bytes::from(json.replace("\"\\u0001", "").replace("\\u0001\"", "")))
     }
+}
+
+/// The name of the query's root type, which a subgraph may choose.
+fn query_root(document: &ast::Document) -> &str {
+    let definitions = document.definitions.iter().filter_map(|definition| match definition {
+        ast::Definition::SchemaDefinition(schema) => Some(&schema.root_operations),
+        ast::Definition::SchemaExtension(schema) => Some(&schema.root_operations),
+        _ => None,
+    });
+    let mut roots = definitions.flatten();
+    let query = roots.find(|root| root.0 == ast::OperationType::Query);
+    query.map_or("Query", |root| root.1.as_str())
 }
 
 /// The object types with a `@key` that may be asked for.

@@ -80,7 +80,7 @@ impl FakeSubgraphs {
         let rest = data.strip_prefix(expected.data.as_str());
         let Some(rest) = rest.filter(|rest| *rest == "}" || rest.starts_with(",\"errors\":"))
         else {
-            panic!("a monolith answers otherwise:\n{}", indented(expected.data.as_bytes()));
+            panic!("{body}\na monolith answers otherwise:\n{}", indented(expected.data.as_bytes()));
         };
         assert_eq!(rest != "}", !expected.errors.is_empty(), "{:?}", expected.errors);
         Ok(())

@@ -4,7 +4,7 @@ use apollo_compiler::ast::DirectiveDefinition;
 use apollo_compiler::{Name, Node};
 use indexmap::IndexSet;
 
-use super::Merge;
+use super::{Merge, Place};
 use crate::subgraph::EXECUTABLE_LOCATIONS;
 
 /// One subgraph's definition.
@@ -58,9 +58,9 @@ impl<'a> Merge<'a> {
         let coordinate = format!("@{name}");
         let arguments =
             having.iter().map(|(index, definition)| (*index, &definition.arguments[..]));
-        let places =
-            having.iter().map(|(i, definition)| (*i, definition.name.location())).collect();
-        let arguments = self.arguments_of(&coordinate, arguments, places);
+        let places = having.iter().map(|(i, definition)| (*i, definition.name.location()));
+        let places: Vec<Place> = places.collect();
+        let arguments = self.arguments_of(&coordinate, arguments, &places);
         Some(format!("directive @{name}{arguments} {repeatable}on {}\n\n", locations.join(" | ")))
     }
 

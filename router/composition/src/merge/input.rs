@@ -37,7 +37,8 @@ impl<'a> Merge<'a> {
     pub(super) fn arguments(&mut self, coordinate: &str, owners: &[FieldIn<'a>]) -> String {
         let arguments =
             owners.iter().map(|owner| (owner.subgraph, &owner.definition.arguments[..]));
-        self.arguments_of(coordinate, arguments, owners.iter().map(FieldIn::place).collect())
+        let places: Vec<Place> = owners.iter().map(FieldIn::place).collect();
+        self.arguments_of(coordinate, arguments, &places)
     }
 
     /// The arguments that all of a field's or a directive's definitions have.
@@ -45,7 +46,7 @@ impl<'a> Merge<'a> {
         &mut self,
         coordinate: &str,
         definitions: impl Iterator<Item = (usize, &'a [Node<InputValueDefinition>])>,
-        places: Vec<Place>,
+        places: &[Place],
     ) -> String {
         let mut arguments: IndexMap<&Name, Vec<InputValueIn<'a>>> = IndexMap::new();
         for (subgraph, defined) in definitions {
@@ -65,7 +66,7 @@ impl<'a> Merge<'a> {
                     "REQUIRED_ARGUMENT_MISSING_IN_SOME_SUBGRAPH",
                     "INCONSISTENT_ARGUMENT_PRESENCE",
                 );
-                self.leave_out(&element, &found, &missing, codes, places.clone());
+                self.leave_out(&element, &found, &missing, codes, places.to_vec());
             } else if let Some(text) = self.input_value(&element, &found, &ARGUMENT) {
                 printed.push(text);
             }

@@ -16,7 +16,7 @@ mod services;
 mod settings;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use service::{Clock, Parts, Random, Tasks};
+use service::{Clock, Drain, Parts, Random, Tasks};
 
 pub use error::StartError;
 pub use running::{NewAdministrator, Running};
@@ -40,8 +40,10 @@ pub async fn start(settings: &Settings, metrics: PrometheusHandle) -> Result<Run
         keys: service::ServiceKeys::shared(&secrets)?,
         bus: service::Bus::in_process(),
         peers: services::unbound_peers(),
+        drain: Drain::new(),
         metrics: metrics.clone(),
     };
+    let drain = parts.drain.clone();
     let services = Services::start(settings, &keys, parts).await?;
     let app = gateway::app(&services, &secrets, metrics)?;
 
@@ -57,6 +59,7 @@ pub async fn start(settings: &Settings, metrics: PrometheusHandle) -> Result<Run
         database: settings.database_in_words(),
         data_dir: settings.data_dir.clone(),
         administrator: services.administrator,
+        drain,
         serving,
         services: services.tasks,
     })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use service::Tasks;
+use service::{Drain, Tasks};
 
 /// How long requests at work, and then the tasks beside them, may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,6 +19,7 @@ pub struct Running {
     pub administrator: Option<NewAdministrator>,
     pub(crate) database: String,
     pub(crate) data_dir: PathBuf,
+    pub(crate) drain: Drain,
     pub(crate) serving: Tasks,
     pub(crate) services: Tasks,
 }
@@ -41,8 +42,9 @@ impl NewAdministrator {
 }
 
 impl Running {
-    /// Takes no more requests, answers those at work, and ends what runs beside them.
+    /// Takes no more requests, answers those at work, ends the subscriptions and what runs beside them.
     pub async fn stop(self) {
+        self.drain.begin();
         // Whoever is not done by then is cut off: dropped, tasks are aborted.
         for (what, tasks) in [("requests", self.serving), ("tasks", self.services)] {
             if tokio::time::timeout(PATIENCE, tasks.stop()).await.is_err() {

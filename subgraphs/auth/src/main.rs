@@ -24,5 +24,5 @@ async fn run(settings: &Settings) -> Result<(), StartError> {
     let mut running = auth::start(settings.config()?, parts.clone()).await?;
     running.tasks.absorb(tasks);
     parts.bus.open();
-    service::serve("auth", settings.service.listen, running).await
+    service::serve("auth", settings.service.listen, running, parts.drain).await
 }

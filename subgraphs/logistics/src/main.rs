@@ -24,5 +24,5 @@ async fn run(settings: &Settings) -> Result<(), StartError> {
     let mut running = logistics::start(settings.config()?, parts.clone()).await?;
     running.tasks.absorb(tasks);
     parts.bus.open();
-    service::serve("logistics", settings.service.listen, running).await
+    service::serve("logistics", settings.service.listen, running, parts.drain).await
 }

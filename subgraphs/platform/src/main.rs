@@ -27,5 +27,5 @@ async fn run(settings: &Settings) -> Result<(), StartError> {
         tracing::info!("made a first catalogue");
     }
     parts.bus.open();
-    service::serve("platform", settings.service.listen, running).await
+    service::serve("platform", settings.service.listen, running, parts.drain).await
 }

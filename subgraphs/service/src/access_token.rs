@@ -60,7 +60,8 @@ pub struct AccessClaims {
 impl From<AccessClaims> for SignedIn {
     fn from(claims: AccessClaims) -> Self {
         let scopes = claims.scope.split_whitespace().map(str::to_owned).collect();
-        Self { user_id: claims.sub, session_id: claims.sid, scopes }
+        let expires_at = DateTime::from_timestamp(claims.exp, 0).unwrap_or(DateTime::UNIX_EPOCH);
+        Self { user_id: claims.sub, session_id: claims.sid, scopes, expires_at }
     }
 }
 

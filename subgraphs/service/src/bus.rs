@@ -7,20 +7,23 @@ use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::{self, AckKind, stream};
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::error::StartError;
 use crate::event::Event;
+use crate::feed::{self, Feed};
+use crate::live::{Heard, Live};
 use crate::tasks::{Stop, Tasks};
 
-/// Live listeners that fall further behind than this lose events.
-const LIVE_CAPACITY: usize = 1_024;
 /// The JetStream stream of all services.
-const STREAM: &str = "RIDEGRAPH";
-const SUBJECT: &str = "ridegraph.events";
+pub(crate) const STREAM: &str = "RIDEGRAPH";
+pub(crate) const SUBJECT: &str = "ridegraph.events";
+/// What is told and not kept.
+const LIVE_SUBJECT: &str = "ridegraph.live";
 /// How long JetStream remembers an event's id, to drop a second copy.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
-const RETRY_AFTER: Duration = Duration::from_secs(2);
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// What a consumer does with an event; a failure means: again, later.
 ///
@@ -34,13 +37,19 @@ pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone)]
 pub struct Bus {
     carrier: Carrier,
-    live: broadcast::Sender<Event>,
+    live: Live,
 }
 
 #[derive(Clone)]
 enum Carrier {
     InProcess(Arc<InProcess>),
-    Nats(Box<jetstream::Context>),
+    Nats(Box<Nats>),
+}
+
+#[derive(Clone)]
+struct Nats {
+    client: async_nats::Client,
+    context: jetstream::Context,
 }
 
 struct InProcess {
@@ -59,13 +68,10 @@ impl Bus {
     /// A bus inside this process. Nothing is delivered before [`Bus::open`], so that no consumer comes too late.
     pub fn in_process() -> Self {
         let carrier = InProcess { consumers: RwLock::default(), open: watch::Sender::new(false) };
-        Self {
-            carrier: Carrier::InProcess(Arc::new(carrier)),
-            live: broadcast::Sender::new(LIVE_CAPACITY),
-        }
+        Self { carrier: Carrier::InProcess(Arc::new(carrier)), live: Live::default() }
     }
 
-    /// The bus over NATS JetStream; makes the stream where it is missing, and feeds [`Bus::listen`].
+    /// The bus over NATS JetStream; makes the stream where it is missing, and feeds [`Bus::watch`].
     pub async fn nats(url: &str, tasks: &mut Tasks) -> Result<Self, StartError> {
         let failed = |reason: String| StartError::Bus { url: url.to_owned(), reason };
         let client = async_nats::connect(url).await.map_err(|error| failed(error.to_string()))?;
@@ -79,20 +85,14 @@ impl Bus {
         };
         context.get_or_create_stream(stream).await.map_err(|error| failed(error.to_string()))?;
 
-        let live = broadcast::Sender::new(LIVE_CAPACITY);
-        let mut messages = client
-            .subscribe(format!("{SUBJECT}.>"))
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        let feed = live.clone();
-        tasks.start(|mut stop| async move {
-            while let Some(message) = tokio::select! { message = messages.next() => message, () = stop.requested() => None } {
-                if let Ok(event) = serde_json::from_slice(&message.payload) {
-                    let _ = feed.send(event);
-                }
-            }
-        });
-        Ok(Self { carrier: Carrier::Nats(Box::new(context)), live })
+        let live = Live::default();
+        let feed = Feed::open(context.clone(), live.clone()).await;
+        let feed = feed.map_err(|error| failed(error.to_string()))?;
+        let told = client.subscribe(format!("{LIVE_SUBJECT}.>")).await;
+        let told = told.map_err(|error| failed(error.to_string()))?;
+        tasks.start(|stop| feed.run(stop));
+        tasks.start(|stop| feed::pass_on(told, live.clone(), stop));
+        Ok(Self { carrier: Carrier::Nats(Box::new(Nats { client, context })), live })
     }
 
     /// Lets events through: every consumer is registered. (NATS keeps them for consumers that come later.)
@@ -116,26 +116,32 @@ impl Bus {
             Carrier::InProcess(bus) => {
                 bus.consumers.write().unwrap_or_else(PoisonError::into_inner).push(consumer);
             }
-            Carrier::Nats(context) => {
-                let context = context.as_ref().clone();
+            Carrier::Nats(nats) => {
+                let context = nats.context.clone();
                 tasks.start(|stop| consumer.run(context, stop));
             }
         }
     }
 
-    /// The events from now on, for whoever is watching: not kept, not repeated.
-    pub fn listen(&self) -> impl Stream<Item = Event> + use<> {
-        futures::stream::unfold(self.live.subscribe(), |mut events| async move {
-            loop {
-                match events.recv().await {
-                    Ok(event) => return Some((event, events)),
-                    Err(broadcast::error::RecvError::Lagged(missed)) => {
-                        tracing::warn!(missed, "a listener is too slow");
-                    }
-                    Err(broadcast::error::RecvError::Closed) => return None,
+    /// What happens to one entity from now on, on whichever replica: the events with this `aggregate_id`. Nothing is
+    /// kept for a watcher; one that missed some is told ([`Missed`](crate::Missed)) and reads the entity again.
+    pub fn watch(&self, entity: Uuid) -> impl Stream<Item = Heard> + Send + use<> {
+        self.live.watch(entity)
+    }
+
+    /// Tells whoever watches the event's entity, on every replica, at most once and with no outbox: for what the next
+    /// telling makes worthless, such as a position.
+    pub async fn tell(&self, event: &Event) {
+        match &self.carrier {
+            Carrier::InProcess(_) => self.live.tell(event),
+            Carrier::Nats(nats) => {
+                let payload = serde_json::to_vec(event).expect("an event is plain data");
+                let subject = format!("{LIVE_SUBJECT}.{}", event.kind);
+                if let Err(error) = nats.client.publish(subject, payload.into()).await {
+                    tracing::warn!(kind = event.kind, %error, "an event could not be told");
                 }
             }
-        })
+        }
     }
 
     /// Brings one event to the bus; `Ok` means that it will not be lost.
@@ -143,14 +149,15 @@ impl Bus {
         match &self.carrier {
             Carrier::InProcess(bus) => {
                 bus.deliver(event).await?;
-                let _ = self.live.send(event.clone());
+                self.live.tell(event);
             }
-            Carrier::Nats(context) => {
+            Carrier::Nats(nats) => {
                 let mut headers = async_nats::HeaderMap::new();
                 headers.insert("Nats-Msg-Id", event.id.to_string());
                 let payload = serde_json::to_vec(event).map_err(|error| error.to_string())?;
                 let subject = format!("{SUBJECT}.{}", event.kind);
-                let sent = context.publish_with_headers(subject, headers, payload.into()).await;
+                let sent =
+                    nats.context.publish_with_headers(subject, headers, payload.into()).await;
                 sent.map_err(|error| error.to_string())?
                     .await
                     .map_err(|error| error.to_string())?;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use async_graphql::{Context, Error};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::error::{forbidden, unauthenticated};
@@ -37,6 +38,8 @@ pub struct SignedIn {
     pub session_id: Option<Uuid>,
     /// What the user's roles allow.
     pub scopes: Scopes,
+    /// When the token ends, and with it every subscription that it opened.
+    pub expires_at: DateTime<Utc>,
 }
 
 impl Caller {

@@ -1,8 +1,10 @@
 //! What time it is: the system's clock, or one that a test sets.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use tokio::sync::watch;
 use uuid::timestamp::context::ContextV7;
 use uuid::{Timestamp, Uuid};
 
@@ -20,8 +22,11 @@ pub struct Clock {
 enum Source {
     #[default]
     System,
-    Set(Arc<Mutex<DateTime<Utc>>>),
+    Set(Arc<watch::Sender<DateTime<Utc>>>),
 }
+
+/// A sleep looks at the clock again after this long at most: a machine that slept wakes to another time.
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 impl Clock {
     /// The system's clock.
@@ -31,7 +36,7 @@ impl Clock {
 
     /// A clock that stands at `now` until it is advanced.
     pub fn set_to(now: DateTime<Utc>) -> Self {
-        Self { source: Source::Set(Arc::new(Mutex::new(now))), ..Self::default() }
+        Self { source: Source::Set(Arc::new(watch::Sender::new(now))), ..Self::default() }
     }
 
     /// The time now.
@@ -42,15 +47,32 @@ impl Clock {
                 reason = "this is the clock that everyone else is given"
             )]
             Source::System => Utc::now(),
-            Source::Set(now) => *now.lock().unwrap_or_else(PoisonError::into_inner),
+            Source::Set(now) => *now.borrow(),
         };
         now.trunc_subsecs(6)
+    }
+
+    /// Resolves when this clock says `time` or later.
+    pub async fn reached(&self, time: DateTime<Utc>) {
+        match &self.source {
+            Source::System => loop {
+                let left = (time - self.now()).to_std().unwrap_or_default();
+                if left.is_zero() {
+                    return;
+                }
+                tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
+            },
+            Source::Set(now) => {
+                // An error would mean that the clock is gone; it is ours, and lives as long as this borrow.
+                let _ = now.subscribe().wait_for(|now| *now >= time).await;
+            }
+        }
     }
 
     /// Moves a settable clock forward; the system's clock moves by itself and ignores it.
     pub fn advance(&self, by: TimeDelta) {
         if let Source::Set(now) = &self.source {
-            *now.lock().unwrap_or_else(PoisonError::into_inner) += by;
+            now.send_modify(|now| *now += by);
         }
     }
 

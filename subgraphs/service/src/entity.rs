@@ -10,7 +10,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
-use async_graphql::parser::types::{ExecutableDocument, Field, Selection, SelectionSet};
+use async_graphql::parser::types::{
+    ExecutableDocument, Field, OperationType, Selection, SelectionSet,
+};
 use async_graphql::{Context, Error, Name, Request, Value, Variables};
 use futures::future::BoxFuture;
 use sea_orm::DbErr;
@@ -38,8 +40,12 @@ pub trait BatchLoad: Send + Sync + 'static {
 
 /// A loader that lives for one request: each key is loaded once, those asked for at the same time together.
 ///
-/// It is never shared between requests, so that no caller sees what another loaded.
-pub struct Batch<L: BatchLoad>(DataLoader<Complete<L>, HashMapCache>);
+/// It is never shared between requests, so that no caller sees what another loaded. A subscription's remembers nothing:
+/// each event is resolved from what the database holds by then.
+pub struct Batch<L: BatchLoad> {
+    loader: DataLoader<Complete<L>, HashMapCache>,
+    remembers: bool,
+}
 
 /// Answers for every key, `None` where there is no row, so that a missing row is not asked for twice.
 struct Complete<L>(L);
@@ -62,7 +68,15 @@ impl<L: BatchLoad> Batch<L> {
             clippy::disallowed_methods,
             reason = "the loader's tasks live no longer than the request that waits"
         )]
-        Self(DataLoader::with_cache(Complete(loader), tokio::spawn, HashMapCache::default()))
+        let loader =
+            DataLoader::with_cache(Complete(loader), tokio::spawn, HashMapCache::default());
+        Self { loader, remembers: true }
+    }
+
+    /// The same, for a subscription.
+    fn forgetful(self) -> Self {
+        self.loader.enable_all_cache(false);
+        Self { remembers: false, ..self }
     }
 
     /// The loader of the request that `ctx` resolves; it was named to [`Entities::with`].
@@ -72,7 +86,7 @@ impl<L: BatchLoad> Batch<L> {
 
     /// The row of this key.
     pub async fn one(&self, key: L::Key) -> Result<Option<L::Value>, Error> {
-        Ok(self.0.load_one(key).await?.flatten())
+        Ok(self.loader.load_one(key).await?.flatten())
     }
 
     /// The rows that exist of these keys.
@@ -80,21 +94,21 @@ impl<L: BatchLoad> Batch<L> {
         &self,
         keys: impl IntoIterator<Item = L::Key>,
     ) -> Result<HashMap<L::Key, L::Value>, Error> {
-        let found = self.0.load_many(keys).await?;
+        let found = self.loader.load_many(keys).await?;
         Ok(found.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
     }
 
     /// Loads these keys now, in one statement, so that later calls find them: for lists, before they return.
     pub async fn prefetch(&self, keys: &[L::Key]) -> Result<(), Error> {
-        if !keys.is_empty() {
-            self.0.feed_many(self.0.loader().load(keys).await?).await;
+        if !keys.is_empty() && self.remembers {
+            self.loader.feed_many(self.loader.loader().load(keys).await?).await;
         }
         Ok(())
     }
 
     /// Gives the loader a row that is at hand, or was just changed.
     pub async fn feed(&self, key: L::Key, value: L::Value) {
-        self.0.feed_one(key, Some(value)).await;
+        self.loader.feed_one(key, Some(value)).await;
     }
 }
 
@@ -105,6 +119,8 @@ pub struct Entities(Vec<Arc<dyn Warm>>);
 /// One registered loader, its type erased.
 trait Warm: Send + Sync {
     fn warm<'a>(&'a self, request: Request, keys: &'a Representations) -> BoxFuture<'a, Request>;
+
+    fn lay_by(&self, subscription: Request) -> Request;
 }
 
 struct Registered<L, F> {
@@ -133,6 +149,9 @@ impl Entities {
 
     /// Puts fresh loaders into the request, warm with the keys of its representations.
     pub(crate) async fn prepare(&self, mut request: Request) -> Result<Request, Error> {
+        if is_subscription(&mut request) {
+            return Ok(self.0.iter().fold(request, |request, loader| loader.lay_by(request)));
+        }
         let representations = Representations::of(&mut request)?;
         for registered in &self.0 {
             request = registered.warm(request, &representations).await;
@@ -158,6 +177,22 @@ impl<L: BatchLoad, F: Fn() -> L + Send + Sync> Warm for Registered<L, F> {
             request.data(batch)
         })
     }
+
+    fn lay_by(&self, subscription: Request) -> Request {
+        subscription.data(Batch::new((self.make)()).forgetful())
+    }
+}
+
+/// Whether the operation that will be executed is a subscription; a document that does not parse has none.
+fn is_subscription(request: &mut Request) -> bool {
+    let wanted = request.operation_name.clone();
+    request.parsed_query().is_ok_and(|document| {
+        document.operations.iter().any(|(name, operation)| {
+            let named = name.map(Name::as_str);
+            operation.node.ty == OperationType::Subscription
+                && wanted.as_deref().is_none_or(|wanted| named == Some(wanted))
+        })
+    })
 }
 
 /// The arguments of a request's `_entities` fields.

@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::clock::Clock;
+
 /// What happened, as it travels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -32,4 +34,18 @@ pub struct NewEvent {
     pub aggregate_id: Uuid,
     /// What a consumer needs to know.
     pub payload: serde_json::Value,
+}
+
+impl NewEvent {
+    /// The event, happening now.
+    pub fn now(self, clock: &Clock) -> Event {
+        Event {
+            id: clock.new_id(),
+            kind: self.kind.to_owned(),
+            aggregate: self.aggregate.to_owned(),
+            aggregate_id: self.aggregate_id,
+            payload: self.payload,
+            created_at: clock.now(),
+        }
+    }
 }

@@ -7,6 +7,7 @@
 //! 2. The service builds its schema with [`schema`] and becomes a [`Subgraph`], which [`app()`] turns into routes.
 //! 3. A request arrives with a service token ([`service_token`]) and perhaps a user's ([`access_token`]); together they
 //!    are the [`Caller`], whom resolvers ask ([`Caller::require_scope`]). Keys of entities are loaded up front ([`entity`]).
+//!    A subscription comes as Server-Sent Events or over a WebSocket, and is fed from the bus ([`Bus::watch`]).
 //! 4. Resolvers answer with [`Problem`]s, [`connection`]s and the [`scalar`]s; top-level errors are made in [`error`].
 //! 5. A change writes its [`event`] into the [`outbox`] and its [`idempotency`] key in the same transaction; the relay
 //!    brings the event to the [`bus`], and consumers apply it once through their [`inbox`].
@@ -22,11 +23,14 @@ pub mod connection;
 pub mod database;
 pub mod digest;
 pub mod directive;
+mod endpoint;
 pub mod entity;
 pub mod error;
 pub mod event;
+mod feed;
 pub mod idempotency;
 pub mod inbox;
+pub mod live;
 pub mod outbox;
 pub mod parts;
 pub mod peer;
@@ -37,11 +41,13 @@ pub mod serve;
 pub mod service_token;
 pub mod settings;
 pub mod signing_key;
+mod sse;
 pub mod tasks;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transport;
+mod websocket;
 
 pub use access_token::{AccessClaims, AccessTokens};
 pub use app::{Subgraph, app, federation_sdl, schema};
@@ -57,6 +63,7 @@ pub use error::StartError;
 pub use event::{Event, NewEvent};
 pub use idempotency::{Claim, Idempotency, RequestKey};
 pub use inbox::Inbox;
+pub use live::{Heard, Missed};
 pub use outbox::Outbox;
 pub use parts::{Parts, Peers};
 pub use peer::{Peer, PeerError, PeerIdentity};
@@ -67,5 +74,5 @@ pub use serve::{Running, serve};
 pub use service_token::{AllowList, ServiceKeys};
 pub use settings::{CommandLine, Settings};
 pub use signing_key::SigningKeys;
-pub use tasks::{Stop, Tasks};
+pub use tasks::{Drain, Stop, Tasks};
 pub use transport::{InProcessPeer, Transport};

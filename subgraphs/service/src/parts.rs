@@ -8,6 +8,7 @@ use crate::database::Database;
 use crate::peer::{Peer, PeerIdentity};
 use crate::random::Random;
 use crate::service_token::ServiceKeys;
+use crate::tasks::Drain;
 use crate::transport::Transport;
 
 /// The parts of a service. Cheap to clone; several services in one process share them.
@@ -25,6 +26,8 @@ pub struct Parts {
     pub bus: Bus,
     /// How the peers are reached.
     pub peers: Peers,
+    /// Ends the subscriptions when the service does.
+    pub drain: Drain,
     /// Renders `/metrics`.
     pub metrics: PrometheusHandle,
 }

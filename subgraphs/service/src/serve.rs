@@ -1,12 +1,13 @@
 //! The life of a service process: bind, serve, and on Ctrl-C or TERM let requests and tasks finish.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
 
 use crate::error::StartError;
-use crate::tasks::Tasks;
+use crate::tasks::{Drain, Tasks};
 
 /// A service that is ready: its routes, and the tasks beside them.
 #[derive(Debug)]
@@ -17,15 +18,32 @@ pub struct Running {
     pub tasks: Tasks,
 }
 
-/// Serves until Ctrl-C or TERM; then answers what was asked, ends the tasks, and returns.
-pub async fn serve(name: &str, listen: SocketAddr, running: Running) -> Result<(), StartError> {
+/// How long whoever reads a stream may take to read its end.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Serves until Ctrl-C or TERM; then answers what was asked, ends the subscriptions and the tasks, and returns.
+pub async fn serve(
+    name: &str,
+    listen: SocketAddr,
+    running: Running,
+    drain: Drain,
+) -> Result<(), StartError> {
     let bound = TcpListener::bind(listen).await;
     let listener =
         bound.map_err(|source| StartError::Listen { address: listen.to_string(), source })?;
     let address = listener.local_addr().map_err(StartError::Serve)?;
     tracing::info!(service = name, %address, "listening");
-    let served = axum::serve(listener, running.app).with_graceful_shutdown(asked_to_end()).await;
+    let ending = drain.clone();
+    let served = axum::serve(listener, running.app)
+        .with_graceful_shutdown(async move {
+            asked_to_end().await;
+            ending.begin();
+        })
+        .await;
     tracing::info!(service = name, "ending");
+    if tokio::time::timeout(FAREWELL, drain.finished()).await.is_err() {
+        tracing::warn!(open = drain.open(), "some subscriptions did not end in time");
+    }
     running.tasks.stop().await;
     served.map_err(StartError::Serve)
 }

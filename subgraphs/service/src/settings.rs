@@ -13,7 +13,7 @@ use crate::error::StartError;
 use crate::parts::{Parts, Peers};
 use crate::random::Random;
 use crate::service_token::ServiceKeys;
-use crate::tasks::Tasks;
+use crate::tasks::{Drain, Tasks};
 use crate::telemetry::{self, LogFormat};
 use crate::transport::Transport;
 
@@ -154,6 +154,7 @@ impl Settings {
                 logistics: Transport::http(&self.logistics_url),
                 platform: Transport::http(&self.platform_url),
             },
+            drain: Drain::new(),
             metrics,
         })
     }

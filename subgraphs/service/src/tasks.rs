@@ -1,6 +1,7 @@
 //! Background tasks, owned: started with the service, asked to end with it, and awaited.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -49,6 +50,44 @@ impl Tasks {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.running.join_next().await.is_some() {}
+    }
+}
+
+/// Tells what stays open, subscriptions above all, that the service ends: they end by themselves, and connections with
+/// them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Drain(Arc<watch::Sender<bool>>);
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+}
+
+impl Drain {
+    /// Nothing open, and no end asked for.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Enters something that stays open: it holds what it is given for as long, and ends when told to.
+    pub fn enter(&self) -> Stop {
+        Stop(self.0.subscribe())
+    }
+
+    /// How many things are open.
+    pub fn open(&self) -> usize {
+        self.0.receiver_count()
+    }
+
+    /// Asks everything to end.
+    pub fn begin(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Resolves when nothing is open.
+    pub async fn finished(&self) {
+        self.0.closed().await;
     }
 }
 

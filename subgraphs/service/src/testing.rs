@@ -1,11 +1,14 @@
 //! The test harness of the subgraphs: GraphQL text in, JSON out, through the real app, on a fresh database.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use chrono::{DateTime, TimeDelta, Utc};
-use http::{Request, StatusCode, header};
+use futures::channel::mpsc;
+use futures::{Stream, StreamExt, future};
+use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use sea_orm::ConnectionTrait;
@@ -14,13 +17,15 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::access_token::{AUDIENCE, AccessClaims, ISSUER};
-use crate::bus::Bus;
+use crate::bus::{Bus, Handler};
 use crate::clock::Clock;
 use crate::database::Database;
+use crate::event::Event;
 use crate::parts::{Parts, Peers};
 use crate::random::Random;
 use crate::service_token::{SERVICE_TOKEN_HEADER, ServiceKeys};
 use crate::signing_key::SigningKeys;
+use crate::tasks::{Drain, Tasks};
 use crate::transport::{InProcessPeer, Transport};
 
 /// Where a real Postgres is: `postgres://user@host/database`, whose user may create databases.
@@ -67,6 +72,7 @@ pub fn parts(database: Database) -> (Parts, InProcessPeers) {
             .expect("long enough"),
         bus,
         peers: peers.transports(),
+        drain: Drain::new(),
         metrics: PrometheusBuilder::new().build_recorder().handle(),
     };
     (parts, peers)
@@ -195,6 +201,10 @@ impl Client {
 
     /// Posts a body with this service token, or none.
     pub async fn post(&self, service_token: Option<&str>, body: &Value) -> (StatusCode, Value) {
+        self.send(self.request(service_token, body)).await
+    }
+
+    fn request(&self, service_token: Option<&str>, body: &Value) -> Request<Body> {
         let mut request =
             Request::post("/graphql").header(header::CONTENT_TYPE, "application/json");
         if let Some(token) = service_token {
@@ -206,7 +216,43 @@ impl Client {
         if let Some(address) = &self.address {
             request = request.header("x-forwarded-for", address);
         }
-        self.send(request.body(Body::from(body.to_string())).expect("printable headers")).await
+        request.body(Body::from(body.to_string())).expect("printable headers")
+    }
+
+    /// Subscribes; the answers are `data` and `errors`, as they come, until the subscription ends.
+    pub async fn subscribe(
+        &self,
+        document: &str,
+        variables: Value,
+    ) -> impl Stream<Item = Value> + Send + Unpin + use<> {
+        let now = self.parts.clock.now();
+        let (token, _) = self.parts.keys.mint(self.service, self.audience, self.permissions, now);
+        let body = json!({"query": document, "variables": variables});
+        let mut request = self.request(Some(&token), &body);
+        let accept = HeaderValue::from_static("text/event-stream");
+        request.headers_mut().insert(header::ACCEPT, accept);
+        let Ok(answer) = self.app.clone().oneshot(request).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let events = futures::stream::unfold(
+            (answer.into_body().into_data_stream(), String::new()),
+            |(mut body, mut unread)| async move {
+                loop {
+                    if let Some((event, rest)) = unread.split_once("\n\n") {
+                        let (event, rest) = (event.to_owned(), rest.to_owned());
+                        return Some((event, (body, rest)));
+                    }
+                    let bytes = body.next().await?.expect("a stream that ends by itself");
+                    unread.push_str(std::str::from_utf8(&bytes).expect("whole events"));
+                }
+            },
+        );
+        let answers = events.take_while(|event| future::ready(!event.contains("event: complete")));
+        answers
+            .filter_map(|event| {
+                let json = event.lines().find_map(|line| line.strip_prefix("data: "));
+                future::ready(json.map(|json| serde_json::from_str(json).expect("JSON")))
+            })
+            .boxed()
     }
 
     /// Asks for a page that is not GraphQL: `/health`, say.
@@ -221,6 +267,19 @@ impl Client {
         let text = String::from_utf8_lossy(&body).into_owned();
         (status, serde_json::from_slice(&body).unwrap_or(Value::String(text)))
     }
+}
+
+/// The events of these kinds from now on, in-process heard after every consumer that was there before.
+pub fn told(bus: &Bus, kinds: &'static [&'static str]) -> impl Stream<Item = Event> + Unpin {
+    let (sender, receiver) = mpsc::unbounded();
+    let handler: Handler = Arc::new(move |event| {
+        // A test that has heard enough is no reason to tell again.
+        let _ = sender.unbounded_send(event);
+        Box::pin(future::ready(Ok(())))
+    });
+    let mut tasks = Tasks::new();
+    bus.consume("test", kinds, handler, &mut tasks);
+    receiver.inspect(move |_| _ = &tasks)
 }
 
 /// Counts what this thread does, for as long as it lives: `#[tokio::test]` runs on one thread.

@@ -5,15 +5,19 @@ use migrations::Owner;
 use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use serde_json::json;
+use service::testing::told;
 use service::{NewEvent, Outbox, Tasks};
 use uuid::Uuid;
 
 use crate::world::{PICKUP, World, change, each_world};
 
+const TRANSITIONS: [&str; 5] =
+    ["driver.registered", "driver.approved", "ride.requested", "ride.accepted", "ride.cancelled"];
+
 #[tokio::test]
 async fn each_transition_is_told_in_order() {
     each_world(async |world| {
-        let mut told = Box::pin(world.parts.bus.listen());
+        let mut told = told(&world.parts.bus, &TRANSITIONS);
         let rider = world.sign_in(&[]);
         let driver = world.driver_at(PICKUP).await;
         let ride = world.requested_ride(&rider).await;
@@ -25,14 +29,7 @@ async fn each_transition_is_told_in_order() {
         while kinds.last().is_none_or(|kind| kind != "ride.cancelled") {
             kinds.push(told.next().await.unwrap().kind);
         }
-        let expected = [
-            "driver.registered",
-            "driver.approved",
-            "ride.requested",
-            "ride.accepted",
-            "ride.cancelled",
-        ];
-        assert_eq!(kinds, expected);
+        assert_eq!(kinds, TRANSITIONS);
     })
     .await;
 }
@@ -41,7 +38,7 @@ async fn each_transition_is_told_in_order() {
 async fn a_new_user_has_a_riders_record_and_a_second_telling_changes_nothing() {
     each_world(async |world| {
         migrations::up(&world.parts.database.write, Owner::Auth).await.unwrap();
-        let mut told = Box::pin(world.parts.bus.listen());
+        let mut told = told(&world.parts.bus, &["user.created"]);
         let auth = Outbox::new("auth", world.parts.clock.clone());
         let mut tasks = Tasks::new();
         auth.start_relay(world.parts.database.clone(), world.parts.bus.clone(), &mut tasks);

@@ -4,9 +4,10 @@
 
 mod access_token;
 mod app;
-mod bus;
 mod database;
 mod idempotency;
+mod listener;
 mod outbox;
 mod peer;
 mod service_token;
+mod subscription;

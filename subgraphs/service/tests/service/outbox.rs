@@ -1,79 +1,11 @@
 //! Events: from the transaction of a change to every consumer, applied once.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use chrono::TimeDelta;
-use migrations::Owner;
 use serde_json::json;
-use service::bus::Handler;
-use service::testing::{each_database, parts};
-use service::{Database, Event, Inbox, NewEvent, Outbox, Parts, Tasks};
-use tokio::sync::Notify;
-use uuid::Uuid;
+use service::testing::each_database;
+use service::{Event, Inbox, Tasks};
 
-/// A consumer that keeps what it is told, and refuses some of it.
-#[derive(Clone, Default)]
-pub(crate) struct Listener {
-    heard: Arc<Mutex<Vec<(Uuid, String)>>>,
-    refusing: Arc<Mutex<Option<Uuid>>>,
-    refused: Arc<Mutex<usize>>,
-    told: Arc<Notify>,
-}
-
-impl Listener {
-    pub(crate) fn handler(&self) -> Handler {
-        let listener = self.clone();
-        Arc::new(move |event| {
-            let listener = listener.clone();
-            Box::pin(async move { listener.hear(&event).map_err(Into::into) })
-        })
-    }
-
-    fn hear(&self, event: &Event) -> Result<(), String> {
-        self.told.notify_one();
-        if *self.refusing.lock().unwrap() == Some(event.aggregate_id) {
-            *self.refused.lock().unwrap() += 1;
-            return Err("not now".to_owned());
-        }
-        let number = event.payload["number"].to_string();
-        self.heard.lock().unwrap().push((event.aggregate_id, number));
-        Ok(())
-    }
-
-    pub(crate) fn of(&self, entity: Uuid) -> Vec<String> {
-        let heard = self.heard.lock().unwrap();
-        heard.iter().filter(|(of, _)| *of == entity).map(|(_, number)| number.clone()).collect()
-    }
-
-    /// Waits until `enough`, which each event may make true.
-    pub(crate) async fn until(&self, enough: impl Fn(&Self) -> bool) {
-        let waiting = async {
-            while !enough(self) {
-                self.told.notified().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the event arrives");
-    }
-}
-
-pub(crate) async fn start(database: Database) -> (Parts, Outbox) {
-    migrations::up(&database.write, Owner::Auth).await.unwrap();
-    let (parts, _) = parts(database);
-    let outbox = Outbox::new("auth", parts.clock.clone());
-    (parts, outbox)
-}
-
-pub(crate) async fn record(parts: &Parts, outbox: &Outbox, entity: Uuid, number: i32) {
-    let transaction = parts.database.begin().await.unwrap();
-    outbox.record(&transaction, event(entity, number)).await.unwrap();
-    outbox.commit(transaction).await.unwrap();
-}
-
-fn event(entity: Uuid, number: i32) -> NewEvent {
-    let payload = json!({ "number": number });
-    NewEvent { kind: "thing.changed", aggregate: "thing", aggregate_id: entity, payload }
-}
+use crate::listener::{Listener, event, record, start};
 
 #[tokio::test]
 async fn events_of_an_entity_arrive_in_order_and_a_failure_holds_back_no_other() {

@@ -1,0 +1,79 @@
+//! The bus over a real NATS JetStream, whose address is in `TEST_NATS_URL`.
+//!
+//! `scripts/test services` starts one and runs this. A plain `cargo test` does not: it would have to pass without
+//! having tried.
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
+#[path = "service/listener.rs"]
+mod listener;
+
+use futures::StreamExt;
+use serde_json::json;
+use service::testing::each_database;
+use service::{Bus, NewEvent, Outbox, Parts, Tasks};
+
+use listener::{Listener, record, start};
+
+fn url() -> String {
+    #[expect(clippy::disallowed_methods, reason = "tests have no command line")]
+    std::env::var("TEST_NATS_URL").expect("TEST_NATS_URL names a NATS server with JetStream")
+}
+
+/// The relay of this database, bringing events to NATS.
+async fn relay(parts: Parts, outbox: &Outbox, tasks: &mut Tasks) -> Parts {
+    let sender = Parts { bus: Bus::nats(&url(), tasks).await.unwrap(), ..parts };
+    outbox.start_relay(sender.database.clone(), sender.bus.clone(), tasks);
+    sender
+}
+
+#[tokio::test]
+async fn events_reach_consumers_of_another_process() {
+    each_database(async |database| {
+        let (parts, outbox) = start(database).await;
+        let mut tasks = Tasks::new();
+        let sender = relay(parts, &outbox, &mut tasks).await;
+        let entity = sender.clock.new_id();
+        record(&sender, &outbox, entity, 1).await;
+
+        // Comes later, as a process of its own would, and misses nothing.
+        let receiver = Bus::nats(&url(), &mut tasks).await.unwrap();
+        let listener = Listener::default();
+        receiver.consume("test", &["thing.changed"], listener.handler(), &mut tasks);
+        record(&sender, &outbox, entity, 2).await;
+        record(&sender, &outbox, entity, 3).await;
+        listener.until(|listener| listener.of(entity).len() == 3).await;
+        assert_eq!(listener.of(entity), ["1", "2", "3"]);
+        tasks.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn watchers_of_every_replica_hear_of_their_entity() {
+    each_database(async |database| {
+        let (parts, outbox) = start(database).await;
+        let mut tasks = Tasks::new();
+        let sender = relay(parts, &outbox, &mut tasks).await;
+        let other = Bus::nats(&url(), &mut tasks).await.unwrap();
+        let (entity, another) = (sender.clock.new_id(), sender.clock.new_id());
+        let mut here = Box::pin(sender.bus.watch(entity));
+        let mut there = Box::pin(other.watch(entity));
+        record(&sender, &outbox, another, 0).await;
+        record(&sender, &outbox, entity, 1).await;
+        for watcher in [&mut here, &mut there] {
+            assert_eq!(watcher.next().await.unwrap().unwrap().payload, json!({ "number": 1 }));
+        }
+        let position = NewEvent {
+            kind: "thing.moved",
+            aggregate: "thing",
+            aggregate_id: entity,
+            payload: json!("there"),
+        };
+        other.tell(&position.now(&sender.clock)).await;
+        for watcher in [&mut here, &mut there] {
+            assert_eq!(watcher.next().await.unwrap().unwrap().payload, "there");
+        }
+        tasks.stop().await;
+    })
+    .await;
+}

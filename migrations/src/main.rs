@@ -1,97 +1,16 @@
-//! The binary `migrate`: brings the services' tables up or down, or says how they stand.
+//! The binary `migrate`: brings the services' tables up or down, moves them, or says how they stand.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use migrations::{Owner, Place};
+use clap::Parser as _;
+use migrations::{Change, Owner, Run};
+use sea_orm::{DatabaseConnection, DbErr};
 
-/// Brings the tables of the services up or down.
-#[derive(Debug, Parser)]
-#[command(name = "migrate", version, about)]
-struct CommandLine {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    places: Places,
-}
+use crate::command_line::{CommandLine, Move, OwnerName, Places, Scope, Task};
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Apply the migrations that are missing.
-    Up(Owners),
-    /// Take back the latest migrations, and with them the rows of their tables.
-    Down {
-        #[command(flatten)]
-        owners: Owners,
-        /// How many of each owner.
-        #[arg(long, default_value_t = 1)]
-        steps: u32,
-    },
-    /// Say which migrations the database has.
-    Status(Owners),
-}
-
-#[derive(Debug, Args)]
-struct Owners {
-    /// Whose tables; everyone's by default.
-    #[arg(long, value_enum)]
-    owner: Option<OwnerName>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum OwnerName {
-    Auth,
-    Logistics,
-    Platform,
-}
-
-/// Where the tables are: one database for all, or one for each.
-#[derive(Debug, Args)]
-struct Places {
-    /// The database of all owners: `postgres://…`, with `?schema=` where a schema is meant, or `sqlite://…`.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
-    database_url: Option<String>,
-    /// The Postgres schema, where the URL names none.
-    #[arg(long, env = "DB_SCHEMA", global = true)]
-    db_schema: Option<String>,
-    /// The database of auth, where it has one of its own.
-    #[arg(long, env = "AUTH_DB_URL", hide_env_values = true, global = true)]
-    auth_db_url: Option<String>,
-    /// The database of logistics, where it has one of its own.
-    #[arg(long, env = "LOGISTICS_DB_URL", hide_env_values = true, global = true)]
-    logistics_db_url: Option<String>,
-    /// The database of platform, where it has one of its own.
-    #[arg(long, env = "PLATFORM_DB_URL", hide_env_values = true, global = true)]
-    platform_db_url: Option<String>,
-}
-
-impl Places {
-    fn of(&self, owner: Owner) -> Result<Place> {
-        let own = match owner {
-            Owner::Auth => &self.auth_db_url,
-            Owner::Logistics => &self.logistics_db_url,
-            Owner::Platform => &self.platform_db_url,
-        };
-        let url = own.as_ref().or(self.database_url.as_ref());
-        let url = url.with_context(|| {
-            format!("no database for {}: set --database-url or DATABASE_URL", owner.name())
-        })?;
-        Ok(Place::parse(url).or_schema(self.db_schema.as_deref()))
-    }
-}
-
-impl Owners {
-    fn list(&self) -> Vec<Owner> {
-        match self.owner {
-            None => Owner::ALL.to_vec(),
-            Some(OwnerName::Auth) => vec![Owner::Auth],
-            Some(OwnerName::Logistics) => vec![Owner::Logistics],
-            Some(OwnerName::Platform) => vec![Owner::Platform],
-        }
-    }
-}
+mod command_line;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -110,32 +29,146 @@ async fn main() -> ExitCode {
 
 /// Does what is asked, owner after owner, and says what was done.
 async fn run(command_line: &CommandLine) -> Result<String> {
-    let (Command::Up(owners) | Command::Down { owners, .. } | Command::Status(owners)) =
-        &command_line.command;
+    let places = &command_line.places;
+    let owner = match &command_line.command {
+        Task::Up { scope, .. } | Task::Down { scope, .. } => scope.owner,
+        Task::Split(moved) | Task::Unsplit(moved) => moved.scope.owner,
+        Task::Status { owner } => *owner,
+    };
     let mut report = String::new();
-    for owner in owners.list() {
+    for owner in OwnerName::list(owner) {
         let name = owner.name();
-        let database = command_line.places.of(owner)?.connect().await;
+        let database = places.of(owner)?.connect().await.map_err(explained);
         let database = database.with_context(|| format!("cannot reach the database of {name}"))?;
-        let (verb, names) = match &command_line.command {
-            Command::Up(_) => ("applied", migrations::up(&database, owner).await?),
-            Command::Down { steps, .. } => {
-                ("took back", migrations::down(&database, owner, *steps).await?)
-            }
-            Command::Status(_) => {
-                for migration in migrations::status(&database, owner).await? {
-                    let state = if migration.is_applied { "applied" } else { "pending" };
-                    writeln!(report, "{state}  {}", migration.name)?;
-                }
-                continue;
-            }
+        let done = match &command_line.command {
+            Task::Up { scope, roles } => up(&database, owner, scope, roles.then_some(places)).await,
+            Task::Down { scope, steps } => down(&database, owner, scope, *steps).await,
+            Task::Status { .. } => status(&database, owner).await,
+            Task::Split(moved) => split(&database, owner, moved, &places.schema(owner)).await,
+            Task::Unsplit(moved) => unsplit(&database, owner, moved, &places.schema(owner)).await,
         };
-        if names.is_empty() {
-            writeln!(report, "{name}: nothing to do")?;
-        }
-        for migration in names {
-            writeln!(report, "{name}: {verb} {migration}")?;
-        }
+        report += &done.map_err(explained)?;
     }
     Ok(report)
+}
+
+async fn up(
+    database: &DatabaseConnection,
+    owner: Owner,
+    scope: &Scope,
+    roles: Option<&Places>,
+) -> Result<String, DbErr> {
+    let role = roles.map(|places| places.role(owner));
+    if scope.dry_run {
+        return migrations::up_sql(database, owner, role.as_ref()).await.map(|sql| script(&sql));
+    }
+    let Some(role) = role else {
+        return migrations::up(database, owner).await.map(|names| list(owner, "applied", &names));
+    };
+    let names = migrations::up_with_role(database, owner, &role).await?;
+    let (name, list) = (owner.name(), list(owner, "applied", &names));
+    Ok(format!("{list}{name}: the role `{}` may use its tables, and no others\n", role.name))
+}
+
+async fn down(
+    database: &DatabaseConnection,
+    owner: Owner,
+    scope: &Scope,
+    steps: u32,
+) -> Result<String, DbErr> {
+    if scope.dry_run {
+        return migrations::down_sql(database, owner, steps).await.map(|sql| script(&sql));
+    }
+    let names = migrations::down(database, owner, steps).await?;
+    Ok(list(owner, "took back", &names))
+}
+
+async fn status(database: &DatabaseConnection, owner: Owner) -> Result<String, DbErr> {
+    let state = |is_applied: bool| if is_applied { "applied" } else { "pending" };
+    let mut lines = String::new();
+    for migration in migrations::status(database, owner).await? {
+        let _ = writeln!(lines, "{}  {}", state(migration.is_applied), migration.name);
+    }
+    Ok(lines)
+}
+
+async fn split(
+    database: &DatabaseConnection,
+    owner: Owner,
+    moved: &Move,
+    schema: &str,
+) -> Result<String, DbErr> {
+    let run = run_of(&moved.scope);
+    if moved.finish {
+        let change = migrations::finish(database, owner, schema, run).await?;
+        return Ok(told(owner, run, &change, "dropped the views in the old place"));
+    }
+    let change = migrations::split(database, owner, schema, run).await?;
+    Ok(told(owner, run, &change, &format!("moved to the schema `{schema}`")))
+}
+
+async fn unsplit(
+    database: &DatabaseConnection,
+    owner: Owner,
+    moved: &Move,
+    schema: &str,
+) -> Result<String, DbErr> {
+    let run = run_of(&moved.scope);
+    if moved.finish {
+        let change = migrations::finish(database, owner, schema, run).await?;
+        return Ok(told(owner, run, &change, &format!("dropped the views in `{schema}`")));
+    }
+    let change = migrations::unsplit(database, owner, schema, run).await?;
+    Ok(told(owner, run, &change, "moved back"))
+}
+
+fn run_of(scope: &Scope) -> Run {
+    if scope.dry_run { Run::Dry } else { Run::Real }
+}
+
+fn told(owner: Owner, run: Run, change: &Change, what: &str) -> String {
+    let (name, attempts) = (owner.name(), change.attempts);
+    match (run, attempts) {
+        (Run::Dry, _) => script(&change.statements),
+        _ if change.statements.is_empty() => format!("{name}: nothing to do\n"),
+        (Run::Real, 1) => format!("{name}: {what}\n"),
+        (Run::Real, _) => {
+            format!("{name}: {what}, at attempt {attempts}: its tables were in use\n")
+        }
+    }
+}
+
+fn list(owner: Owner, verb: &str, names: &[String]) -> String {
+    let name = owner.name();
+    if names.is_empty() {
+        return format!("{name}: nothing to do\n");
+    }
+    let mut lines = String::new();
+    for migration in names {
+        let _ = writeln!(lines, "{name}: {verb} {migration}");
+    }
+    lines
+}
+
+/// The statements as a script for psql or sqlite3.
+fn script(statements: &[String]) -> String {
+    if statements.is_empty() {
+        return String::new();
+    }
+    let mut script = String::from("BEGIN;\n");
+    for statement in statements {
+        let _ = writeln!(script, "{statement};");
+    }
+    script + "COMMIT;\n"
+}
+
+/// What a transaction-mode pooler makes of our statements, in words that name the way out.
+fn explained(error: DbErr) -> DbErr {
+    let text = error.to_string();
+    if text.contains("prepared statement") && text.contains("sqlx_s_") {
+        let message = "a pooler in transaction mode is in between, which loses prepared statements: \
+            connect to Postgres itself, or to the pooler's session mode";
+        return DbErr::Migration(message.to_owned());
+    }
+    error
 }

@@ -2,10 +2,11 @@
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, Statement,
+    DbErr,
 };
 
-use crate::Owner;
+use crate::sql::{execute, identifier, names};
+use crate::{Owner, table};
 
 /// A database, and the schema in it where one is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,48 +41,74 @@ impl Place {
         let mut options = ConnectOptions::new(&self.url);
         options.max_connections(1).sqlx_logging(false);
         options.map_sqlx_sqlite_opts(|options| options.create_if_missing(true).foreign_keys(true));
-        if let Some(schema) = self.schema.clone() {
-            options.map_sqlx_postgres_opts(move |options| {
-                options.options([("search_path", quoted(&schema))])
-            });
+        let schema = self.schema.clone();
+        options.map_sqlx_postgres_opts(move |options| {
+            // Floats are sent in binary: there are no digits to ask for, and poolers refuse who asks.
+            let options = options.extra_float_digits(None);
+            match &schema {
+                Some(schema) => options.options([("search_path", identifier(schema))]),
+                None => options,
+            }
+        });
+        let database = Database::connect(options).await?;
+        if let (Some(schema), DbBackend::Postgres) = (&self.schema, database.get_database_backend())
+        {
+            require_path(&database, schema).await?;
         }
-        Database::connect(options).await
+        Ok(database)
     }
 }
 
-fn quoted(schema: &str) -> String {
-    format!("\"{}\"", schema.replace('"', "\"\""))
+/// Refuses a connection that lost the search path on its way here, as poolers do: tables would go elsewhere.
+async fn require_path(database: &DatabaseConnection, schema: &str) -> Result<(), DbErr> {
+    let path = names(database, "SELECT current_setting('search_path')", []).await?;
+    if path == [identifier(schema)] {
+        return Ok(());
+    }
+    Err(DbErr::Migration(format!(
+        "the connection does not search the schema `{schema}` that the URL names: connect past the pooler"
+    )))
 }
 
-/// Makes sure that the owner's tables will stand where the connection looks for them, and nowhere else.
+/// Makes sure that the transaction works where the owner's tables stand, and that they stand in one place.
 ///
-/// A schema that is named but missing is created in the same transaction as the tables. Where the tables stand in
-/// another schema already, they are refused: new ones would hide the rows of the old.
+/// Where they stand already, the search path follows them, unless it was named and says another place: new tables would
+/// hide the rows of the old. A schema that is named but missing is created in the same transaction as the tables.
 pub(crate) async fn settle(transaction: &DatabaseTransaction, owner: Owner) -> Result<(), DbErr> {
     if transaction.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
-    let elsewhere = Statement::from_sql_and_values(
-        DbBackend::Postgres,
-        "SELECT n.nspname::text AS schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relname = $1 AND c.relkind = 'r' AND n.nspname IS DISTINCT FROM current_schema()",
-        [owner.migration_table().into()],
-    );
-    if let Some(row) = transaction.query_one_raw(elsewhere).await? {
-        let (schema, name): (String, _) = (row.try_get("", "schema")?, owner.name());
-        return Err(DbErr::Migration(format!(
+    let standing = table::schemas(transaction, owner).await?;
+    let current = "SELECT current_schema()::text WHERE current_schema() IS NOT NULL";
+    let current = names(transaction, current, []).await?;
+    let (name, named) = (owner.name(), named_path(transaction).await?);
+    match &standing[..] {
+        [] if current.is_empty() => {
+            let schema = named.ok_or_else(|| {
+                DbErr::Migration(format!(
+                    "no schema for the tables of {name}: name one with ?schema="
+                ))
+            })?;
+            execute(transaction, format!("CREATE SCHEMA {schema}")).await
+        }
+        [] => Ok(()),
+        [schema] if current == [schema.as_str()] => Ok(()),
+        [schema] if named.is_none() => {
+            execute(transaction, format!("SET LOCAL search_path TO {}", identifier(schema))).await
+        }
+        [schema] => Err(DbErr::Migration(format!(
             "the tables of {name} stand in the schema `{schema}`, and not where the URL says"
-        )));
+        ))),
+        [one, other, ..] => Err(DbErr::Migration(format!(
+            "the tables of {name} stand in two schemas, `{one}` and `{other}`: drop the one that nobody uses"
+        ))),
     }
-    let missing =
-        "SELECT current_setting('search_path') AS schema WHERE current_schema() IS NULL".to_owned();
-    let missing = Statement::from_string(DbBackend::Postgres, missing);
-    if let Some(row) = transaction.query_one_raw(missing).await? {
-        // The setting is quoted as an identifier already, by `Place::connect`.
-        let schema: String = row.try_get("", "schema")?;
-        transaction.execute_unprepared(&format!("CREATE SCHEMA {schema}")).await?;
-    }
-    Ok(())
+}
+
+/// The search path as the connection asked for it, quoted; none where the database or the role decides.
+async fn named_path(transaction: &DatabaseTransaction) -> Result<Option<String>, DbErr> {
+    let sql = "SELECT setting FROM pg_settings WHERE name = 'search_path' AND source = 'client'";
+    Ok(names(transaction, sql, []).await?.into_iter().next())
 }
 
 #[cfg(test)]

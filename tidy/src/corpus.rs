@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! compose_errors/NAME/   subgraphs/*.graphql   errors.txt
-//! GROUP/NAME/            subgraphs/*.graphql   supergraph.graphql
+//! GROUP/NAME/            subgraphs/*.graphql   supergraph.graphql   hints.txt (in hints/, and where a case wants it)
 //!                        OPERATION.graphql     OPERATION.plan
 //!                        data/SUBGRAPH.json    OPERATION.json
 //! and where a case wants them                  OPERATION.variables.json   OPERATION.labels   OPERATION.requests
@@ -46,6 +46,9 @@ fn missing(case: &str, files: &BTreeSet<&str>) -> Vec<String> {
     }
     let composed = if has_errors(case) { "errors.txt" } else { "supergraph.graphql" };
     let mut outputs = vec![composed.to_owned()];
+    if case.starts_with("hints/") {
+        outputs.push("hints.txt".to_owned());
+    }
     let has_data = files.iter().any(|file| file.starts_with("data/"));
     for operation in operations(files) {
         outputs.push(format!("{operation}.plan"));
@@ -69,7 +72,7 @@ fn orphans(case: &str, files: &BTreeSet<&str>) -> Vec<String> {
         None if has_errors(case) => file == "errors.txt",
         None => {
             let endings = [".graphql", ".plan", ".json", ".variables.json", ".labels", ".requests"];
-            file == "supergraph.graphql"
+            matches!(file, "supergraph.graphql" | "hints.txt")
                 || operations.iter().any(|operation| {
                     file.strip_prefix(operation).is_some_and(|rest| endings.contains(&rest))
                 })

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::SubgraphSource;
+use crate::code::{CODES, Code, Severity};
 
 /// A composition error: a published code, the subgraphs that disagree, and a sentence that names both sides.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +38,14 @@ pub struct Hint {
     pub message: String,
     /// The subgraphs whose owners could change it.
     pub locations: Vec<SubgraphLocation>,
+}
+
+impl Hint {
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        let of_hint = |code: &&Code| code.name == self.code && code.severity < Severity::Error;
+        CODES.iter().find(of_hint).map_or(Severity::Info, |code| code.severity)
+    }
 }
 
 impl CompositionErrors {

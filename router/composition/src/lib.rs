@@ -13,6 +13,7 @@
 
 mod accessibility;
 mod auth;
+mod code;
 mod error;
 mod link;
 mod merge;
@@ -20,6 +21,7 @@ mod satisfiability;
 mod subgraph;
 mod validation;
 
+pub use code::{CODES, Code, Severity};
 pub use error::{CompositionError, CompositionErrors, Hint, SubgraphLocation};
 
 use crate::subgraph::Subgraph;

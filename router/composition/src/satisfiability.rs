@@ -28,7 +28,7 @@ const STATE_LIMIT: usize = 1_000_000;
 /// Checks that every field that clients see is reachable from every place where its type stands.
 pub(crate) fn check(supergraph_sdl: &str) -> Vec<CompositionError> {
     match Supergraph::parse(supergraph_sdl) {
-        Ok(supergraph) => Walk::new(&supergraph).errors(),
+        Ok(supergraph) => Walk::new(&supergraph).errors(STATE_LIMIT),
         Err(error) => vec![invalid(&error)],
     }
 }
@@ -79,15 +79,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn errors(mut self) -> Vec<CompositionError> {
+    fn errors(mut self, state_limit: usize) -> Vec<CompositionError> {
         for (_, root) in self.supergraph.api_schema().schema_definition.iter_root_operations() {
             self.arrive(root.name.clone(), &BTreeSet::new(), &Given::new(), None);
         }
         let mut count = 0;
         while let Some(state) = self.queue.pop_front() {
             count += 1;
-            if count > STATE_LIMIT {
-                self.errors.push(too_many());
+            if count > state_limit {
+                self.errors.push(too_many(state_limit));
                 break;
             }
             self.leave(&state);
@@ -249,13 +249,27 @@ fn does_no_more(earlier: &BTreeSet<Position>, later: &BTreeSet<Position>) -> boo
     earlier.iter().all(covered)
 }
 
-fn too_many() -> CompositionError {
+fn too_many(state_limit: usize) -> CompositionError {
     CompositionError {
         code: "MAX_VALIDATION_SUBGRAPH_PATHS_EXCEEDED",
         message: format!(
-            "the supergraph is too entangled to prove that every field can be reached: more than {STATE_LIMIT} \
+            "the supergraph is too entangled to prove that every field can be reached: more than {state_limit} \
              combinations of type and subgraphs"
         ),
         locations: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gives_up_beyond_the_limit() {
+        let sdl = include_str!("../../cases/entities/shop/supergraph.graphql");
+        let supergraph = Supergraph::parse(sdl).unwrap();
+        assert_eq!(Walk::new(&supergraph).errors(STATE_LIMIT), []);
+        let errors = Walk::new(&supergraph).errors(2);
+        assert_eq!(errors[0].code, "MAX_VALIDATION_SUBGRAPH_PATHS_EXCEEDED");
     }
 }

@@ -1,0 +1,102 @@
+//! Composes generated federations and prints what it takes: `cargo bench -p composition --bench compose`.
+//!
+//! Each subgraph owns entities that refer to its neighbours', adds fields to entities of others (some with
+//! `@requires`), and shares value types, an interface and an input object with all.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::time::Instant;
+
+use composition::{SubgraphSource, compose};
+
+fn main() {
+    // `cargo test --benches` only wants to know that it works.
+    let is_test = !std::env::args().any(|argument| argument == "--bench");
+    let sizes: &[(usize, usize)] =
+        if is_test { &[(5, 20)] } else { &[(3, 30), (10, 100), (30, 100), (100, 100), (250, 100)] };
+    println!(
+        "{:>9} {:>6} {:>9} {:>9} {:>9}",
+        "subgraphs", "types", "SDL in", "best ms", "peak MiB"
+    );
+    for (subgraphs, types) in sizes {
+        let sources = federation(*subgraphs, *types);
+        let input: usize = sources.iter().map(|source| source.sdl.len()).sum();
+        let rounds = if *subgraphs < 100 { 5 } else { 3 };
+        let best = (0..rounds).map(|_| millis(&sources)).fold(f64::INFINITY, f64::min);
+        println!(
+            "{subgraphs:>9} {types:>6} {:>6} KiB {best:>9.1} {:>9}",
+            input / 1024,
+            peak_mib().map_or_else(|| "?".to_owned(), |mib| mib.to_string())
+        );
+    }
+}
+
+fn millis(sources: &[SubgraphSource]) -> f64 {
+    let start = Instant::now();
+    let composed = compose(black_box(sources));
+    let elapsed = start.elapsed();
+    black_box(composed.expect("the generated federation composes"));
+    elapsed.as_secs_f64() * 1000.0
+}
+
+/// The most memory that the process ever held, where the system tells.
+fn peak_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib / 1024)
+}
+
+/// Subgraphs with so many types each.
+fn federation(subgraphs: usize, types: usize) -> Vec<SubgraphSource> {
+    (0..subgraphs)
+        .map(|index| SubgraphSource {
+            name: format!("subgraph{index}"),
+            url: format!("http://subgraph{index}.test/graphql"),
+            sdl: schema(index, subgraphs, types),
+        })
+        .collect()
+}
+
+fn schema(index: usize, subgraphs: usize, types: usize) -> String {
+    let mut sdl = String::from(
+        "extend schema @link(url: \"https://specs.apollo.dev/federation/v2.5\", import: [\"@key\", \"@shareable\", \
+         \"@external\", \"@requires\"])\n\n",
+    );
+    let shared = types / 10;
+    let extended = types * 3 / 10;
+    let own = types - shared - extended;
+    let _ = writeln!(sdl, "interface Node {{ id: ID! }}\n");
+    let _ = writeln!(sdl, "input Page {{ first: Int = 10 after: String }}\n");
+    for number in 0..shared {
+        let _ = writeln!(
+            sdl,
+            "type Value{number} @shareable {{ amount: Int! unit: String! next: Value{} }}\n",
+            (number + 1) % shared
+        );
+    }
+    for number in 0..own {
+        let _ = writeln!(
+            sdl,
+            "\"The entity {number} of {index}.\"\ntype Entity{index}x{number} implements Node @key(fields: \"id\") \
+             @key(fields: \"code\") {{\n  id: ID!\n  code: String!\n  name: String\n  size: Int\n  value: Value{}\n  \
+             friends(page: Page, filter: String): [Entity{index}x{}!]\n}}\n",
+            number % shared.max(1),
+            (number * 7 + 1) % own
+        );
+    }
+    for number in 0..extended {
+        let neighbour = (index + 1 + number % 5) % subgraphs;
+        let _ = writeln!(
+            sdl,
+            "type Entity{neighbour}x{number} @key(fields: \"id\") {{\n  id: ID!\n  size: Int @external\n  \
+             from{index}: Int @requires(fields: \"size\")\n  also{index}: Entity{index}x{}\n}}\n",
+            number % own
+        );
+    }
+    let _ = writeln!(sdl, "type Query {{");
+    for number in 0..own / 4 {
+        let _ = writeln!(sdl, "  entity{index}x{number}(id: ID!): Entity{index}x{number}");
+    }
+    let _ = writeln!(sdl, "}}");
+    sdl
+}

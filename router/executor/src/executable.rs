@@ -100,7 +100,7 @@ impl Executable {
         }
         let variables = self.variable_types.coerce(variables, options.limits.nesting)?;
         let guards = self.guards(&variables)?;
-        let mut run = Run::new(&self.program, &options.limits, &variables, guards);
+        let mut run = Run::new(&self.program, options, &variables, guards);
         self.introspect(&mut run, &variables);
         run.fetch_all(client, context).await;
         Ok(self.respond(run))
@@ -114,7 +114,7 @@ impl Executable {
     ) -> Result<SubgraphRequest, RequestError> {
         let variables = self.variable_types.coerce(variables, options.limits.nesting)?;
         let guards = self.guards(&variables)?;
-        let run = Run::new(&self.program, &options.limits, &variables, guards);
+        let run = Run::new(&self.program, options, &variables, guards);
         run.source_request().ok_or(RequestError::Subscription)
     }
 
@@ -130,7 +130,7 @@ impl Executable {
     ) -> Result<Response, RequestError> {
         let variables = self.variable_types.coerce(variables, options.limits.nesting)?;
         let guards = self.guards(&variables)?;
-        let mut run = Run::new(&self.program, &options.limits, &variables, guards);
+        let mut run = Run::new(&self.program, options, &variables, guards);
         run.fetch_rest(event, client, context).await;
         Ok(self.respond(run))
     }

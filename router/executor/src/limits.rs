@@ -1,10 +1,19 @@
 //! What is too much for one request.
 
 /// How a request is executed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// What is too much.
     pub limits: Limits,
+    /// Whether a query takes an entity from an earlier answer of the same subgraph, where that has all that is asked
+    /// for and no errors, rather than fetch it again: true.
+    pub entity_store: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limits: Limits::default(), entity_store: true }
+    }
 }
 
 /// What is too much; each has a default.

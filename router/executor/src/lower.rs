@@ -5,6 +5,7 @@
 //!
 //! Both name the entries of the same response tree; `shape` numbers them.
 
+mod entity_store;
 mod fetch;
 mod input;
 mod output;
@@ -19,7 +20,8 @@ use supergraph::Supergraph;
 
 use crate::lower::shape::ROOT;
 use crate::program::{
-    Guard, GuardId, GuardLiteral, OutputId, Program, Shape, ShapeId, SlotId, TypeNames, TypeSet,
+    FieldId, Guard, GuardId, GuardLiteral, OutputId, Program, Shape, ShapeId, SlotId, TypeNames,
+    TypeSet,
 };
 
 pub(crate) use input::variable_types;
@@ -34,6 +36,8 @@ struct Lowering<'a> {
     outputs: HashMap<output::OutputKey, OutputId>,
     /// The slots of the entries that exist already.
     slots: HashMap<(ShapeId, Name), SlotId>,
+    /// The fields that are asked of subgraphs, by what is sent.
+    fields: HashMap<String, FieldId>,
 }
 
 /// Lowers all but the variables.
@@ -63,9 +67,13 @@ pub(crate) fn lower(
         program,
         outputs: HashMap::new(),
         slots: HashMap::new(),
+        fields: HashMap::new(),
     };
     lowering.program.root_output = lowering.root_output(ROOT);
     lowering.fetches(query_plan);
+    if operation.is_query() {
+        entity_store::find_sources(&mut lowering.program, &lowering.fields);
+    }
     lowering.program
 }
 

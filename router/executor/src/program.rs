@@ -63,6 +63,10 @@ index! {
     TypeId(u16);
 }
 
+/// A field with its arguments, as it is sent: equal ids, asked of one object, mean equal values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FieldId(pub(crate) u32);
+
 impl TypeId {
     /// The subgraph has not said.
     pub(crate) const UNKNOWN: Self = Self(0);
@@ -130,6 +134,12 @@ impl TypeSet {
         self.0.get(id.index() / 64).is_some_and(|word| word & (1 << (id.index() % 64)) != 0)
     }
 
+    /// Whether all of `other` are among these.
+    pub(crate) fn includes(&self, other: &Self) -> bool {
+        let words = other.0.iter().enumerate();
+        words.map(|(at, word)| (self.0.get(at).unwrap_or(&0), word)).all(|(own, it)| it & !own == 0)
+    }
+
     /// Whether an object may be of these types: so it is, too, where its type is unknown.
     pub(crate) fn admits(&self, id: TypeId) -> bool {
         id == TypeId::UNKNOWN || self.contains(id)
@@ -193,6 +203,8 @@ pub(crate) struct ShapeEntry {
 #[derive(Debug)]
 pub(crate) struct Reader {
     pub(crate) shape: ShapeId,
+    /// The type of the objects where all are of one, else [`TypeId::UNKNOWN`].
+    pub(crate) static_type: TypeId,
     /// The keys expected, in their order.
     pub(crate) keys: Vec<ReaderKey>,
     /// Whether what is read depends on the object's type, which the answer tells.
@@ -212,6 +224,8 @@ pub(crate) struct ReaderKey {
 #[derive(Debug)]
 pub(crate) struct ReaderTarget {
     pub(crate) slot: SlotId,
+    /// What was asked.
+    pub(crate) field: FieldId,
     /// The types whose objects are read so; `None` for all.
     pub(crate) types: Option<TypeSet>,
     pub(crate) kind: ReaderKind,
@@ -262,6 +276,35 @@ pub(crate) struct Batch {
     pub(crate) path: Vec<Step>,
     pub(crate) templates: Vec<Template>,
     pub(crate) reader: ReaderId,
+    /// Where entities of this batch may be known already.
+    pub(crate) sources: Vec<Source>,
+}
+
+/// Objects of an earlier answer of the same subgraph, with all that a batch would ask of them.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Who brought them. It has ended before the batch is represented.
+    pub(crate) fetch: FetchIndex,
+    pub(crate) path: Vec<Step>,
+    /// The type of objects there that do not say theirs.
+    pub(crate) static_type: TypeId,
+    /// The type of those that count.
+    pub(crate) type_id: TypeId,
+    /// How such an object is represented: byte for byte as the batch represents an equal one.
+    pub(crate) template: Template,
+    /// What is taken over.
+    pub(crate) copies: Vec<Copy>,
+}
+
+/// An entry that is taken over from one object into an equal one at another position.
+#[derive(Debug)]
+pub(crate) struct Copy {
+    pub(crate) from: SlotId,
+    pub(crate) to: SlotId,
+    /// Of objects of these types; `None` for all.
+    pub(crate) types: Option<TypeSet>,
+    /// The shape of the objects in it and what is taken over of them; `None` for leaves.
+    pub(crate) below: Option<(ShapeId, Vec<Copy>)>,
 }
 
 /// A step from the root to the objects of a batch.
@@ -269,6 +312,8 @@ pub(crate) struct Batch {
 pub(crate) enum Step {
     Slot(SlotId),
     Items,
+    /// Items of lists of any depth, or of none.
+    AnyItems,
     Types(TypeSet),
 }
 
@@ -277,13 +322,15 @@ pub(crate) enum Step {
 pub(crate) struct Template {
     /// The types represented so; `None` for all.
     pub(crate) types: Option<TypeSet>,
+    /// The object type that is named in `start`; `None` where that is an interface object.
+    pub(crate) type_id: Option<TypeId>,
     /// `{"__typename":"Product"`
     pub(crate) start: Box<[u8]>,
     pub(crate) fields: Vec<TemplateField>,
 }
 
 /// A part of a representation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum TemplateField {
     Value {
         /// `"name":`

@@ -5,6 +5,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod emit;
+mod entity_store;
 pub(crate) mod place;
 pub(crate) mod representation;
 pub(crate) mod rows;
@@ -26,12 +27,13 @@ use crate::run::place::{for_each_place, response_path, rows_at};
 use crate::run::representation::{AbsentInput, Representations};
 use crate::run::rows::{RowId, Rows};
 use crate::variables::Variables;
-use crate::{Limits, SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse};
+use crate::{Limits, Options, SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse};
 
 /// The state of a request.
 pub(crate) struct Run<'p> {
     pub(crate) program: &'p Program,
     pub(crate) limits: &'p Limits,
+    entity_store: bool,
     pub(crate) variables: &'p Variables<'p>,
     /// For each guard of the program, whether it holds.
     pub(crate) guards: Vec<bool>,
@@ -56,13 +58,15 @@ struct Progress {
     requests: usize,
     /// Whether it failed, or anything that it depends on.
     failed: bool,
+    /// Whether an answer of it has errors.
+    has_errors: bool,
 }
 
 impl<'p> Run<'p> {
     /// A request of which nothing has been fetched.
     pub(crate) fn new(
         program: &'p Program,
-        limits: &'p Limits,
+        options: &'p Options,
         variables: &'p Variables<'p>,
         guards: Vec<bool>,
     ) -> Self {
@@ -72,12 +76,13 @@ impl<'p> Run<'p> {
             |fetch: &Fetch| Progress { waits_for: fetch.depends_on.len(), ..Progress::default() };
         Self {
             program,
-            limits,
+            limits: &options.limits,
+            entity_store: options.entity_store,
             variables,
             guards,
             rows,
             root,
-            errors: FieldErrors::new(limits.errors),
+            errors: FieldErrors::new(options.limits.errors),
             failures: Vec::new(),
             representations: program.fetches.iter().map(|_| Vec::new()).collect(),
             subgraph_requests: 0,
@@ -170,7 +175,7 @@ impl<'p> Run<'p> {
     }
 
     /// Represents what the batches ask for, in chunks for as many requests.
-    fn represent(&mut self, index: FetchIndex, batches: &[Batch]) -> Vec<Sent> {
+    fn represent(&mut self, index: FetchIndex, batches: &'p [Batch]) -> Vec<Sent> {
         // What a failed fetch should have brought is not null but unknown.
         let absent = if self.progress[index.index()].failed {
             AbsentInput::Unknown
@@ -183,6 +188,9 @@ impl<'p> Run<'p> {
                 let mut representations = Representations::new(absent);
                 for row in rows_at(&self.rows, self.root, &batch.path) {
                     representations.add(&self.rows, row, &batch.templates);
+                }
+                if self.entity_store {
+                    self.take_known(batch, &mut representations);
                 }
                 representations
             })
@@ -268,6 +276,17 @@ impl<'p> Run<'p> {
                 code: Some(reason.code().into()),
             });
         }
+    }
+
+    /// Notes that a subgraph reported errors.
+    pub(crate) fn note_errors(&mut self, index: FetchIndex) {
+        self.progress[index.index()].has_errors = true;
+    }
+
+    /// Whether a fetch that has ended brought all that it should, and no errors.
+    pub(crate) fn is_flawless(&self, index: FetchIndex) -> bool {
+        let progress = &self.progress[index.index()];
+        !progress.failed && !progress.has_errors
     }
 
     /// The root fields that a fetch asks for.

@@ -90,7 +90,7 @@ pub fn app(config: &Config, parts: AppParts) -> Router {
     let app = App {
         graph,
         limits: config.limits.clone(),
-        execution: execution(&config.limits),
+        execution: execution(config),
         forward: always_forwarded().chain(config.headers.forward.iter().cloned()).collect(),
         places: Semaphore::new(config.limits.concurrent_requests),
         measures: Measures::new(),
@@ -107,10 +107,11 @@ pub fn app(config: &Config, parts: AppParts) -> Router {
     if config.graphiql.enabled { routes.merge(graphiql(&examples)) } else { routes }
 }
 
-fn execution(limits: &Limits) -> executor::Options {
+fn execution(config: &Config) -> executor::Options {
     let mut options = executor::Options::default();
-    options.limits.entities = limits.entities;
-    options.limits.answer_bytes = limits.answer_bytes;
+    options.limits.entities = config.limits.entities;
+    options.limits.answer_bytes = config.limits.answer_bytes;
+    options.entity_store = config.entity_store;
     options
 }
 

@@ -32,6 +32,8 @@ pub struct Config {
     pub cors: CorsConfig,
     /// The cache of parsed, validated and planned operations.
     pub plan_cache: PlanCacheConfig,
+    /// Whether a query takes an entity from an earlier answer of the same subgraph rather than fetch it again: true.
+    pub entity_store: bool,
     /// Whether clients may ask for the schema: true.
     pub introspection: bool,
     /// GraphiQL, at `/`.
@@ -176,6 +178,7 @@ impl Default for Config {
             plan_cache: PlanCacheConfig {
                 capacity: NonZeroUsize::new(1000).expect("1000 is not zero"),
             },
+            entity_store: true,
             introspection: true,
             graphiql: GraphiqlConfig { enabled: true, examples: None },
         }
@@ -352,6 +355,7 @@ mod tests {
             "forward",
             "plan_cache",
             "capacity",
+            "entity_store",
             "introspection",
             "graphiql",
         ] {

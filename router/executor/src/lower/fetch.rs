@@ -10,9 +10,12 @@ use crate::json::write_string;
 use crate::lower::Lowering;
 use crate::lower::shape::ROOT;
 use crate::program::{
-    Batch, Fetch, FetchIndex, FetchKind, Reader, ReaderId, ReaderKey, ReaderKind, ReaderTarget,
-    ShapeId, Step, Template, TemplateField,
+    Batch, Fetch, FetchIndex, FetchKind, FieldId, Reader, ReaderId, ReaderKey, ReaderKind,
+    ReaderTarget, ShapeId, Step, Template, TemplateField, TypeId,
 };
+
+/// No other field is like `_entities`, and none is taken for it.
+const ENTITIES: FieldId = FieldId(u32::MAX);
 
 impl Lowering<'_> {
     pub(super) fn fetches(&mut self, query_plan: &QueryPlan) {
@@ -30,8 +33,9 @@ impl Lowering<'_> {
     fn fetch(&mut self, fetch: &planner::Fetch) -> Fetch {
         let text = request_text(fetch, &self.operation.variables);
         let (kind, data) = match &fetch.request {
-            FetchRequest::Root { selection_set, .. } => {
-                (FetchKind::Root, self.reader(&[selection_set], ROOT))
+            FetchRequest::Root { selection_set, operation_type } => {
+                let type_name = self.supergraph.root_type(*operation_type);
+                (FetchKind::Root, self.reader(&[(selection_set, type_name)], ROOT))
             }
             FetchRequest::Entities(batches) => {
                 let batches: Vec<Batch> = batches
@@ -64,7 +68,8 @@ impl Lowering<'_> {
             key: Name::new(&text.entity_keys[index]).expect("the planner makes legal names"),
             path,
             templates: batch.representations.iter().map(|r| self.template(r, shape)).collect(),
-            reader: self.reader(&[&batch.selection_set], shape),
+            reader: self.reader(&[(&batch.selection_set, None)], shape),
+            sources: Vec::new(),
         }
     }
 
@@ -76,11 +81,12 @@ impl Lowering<'_> {
             .map(|batch| {
                 let slot = self.slot(shape, &batch.key);
                 let kind = ReaderKind::Object(batch.reader);
-                let targets = vec![ReaderTarget { slot, types: None, kind }];
+                let targets = vec![ReaderTarget { slot, field: ENTITIES, types: None, kind }];
                 ReaderKey { quoted: crate::json::quoted(&batch.key), targets }
             })
             .collect();
-        self.add_reader(Reader { shape, keys, needs_type: false })
+        let static_type = TypeId::UNKNOWN;
+        self.add_reader(Reader { shape, static_type, keys, needs_type: false })
     }
 
     /// The path from the root, and the shape of the objects there.
@@ -105,6 +111,7 @@ impl Lowering<'_> {
         let types = &representation.runtime_types;
         Template {
             types: (!types.is_empty()).then(|| self.type_set(types)),
+            type_id: self.object_type(&representation.typename),
             start: format!("{{\"__typename\":\"{}\"", representation.typename).into_bytes().into(),
             fields: self.template_fields(&representation.fields, shape),
         }

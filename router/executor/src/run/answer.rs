@@ -64,6 +64,9 @@ impl Run<'_> {
                 },
             )?;
         let errors = envelope.errors.map(|slice| self.subgraph_errors(slice)).unwrap_or_default();
+        if !errors.is_empty() {
+            self.note_errors(sent.fetch);
+        }
         let outcome = match envelope.data {
             Slot::Row(data) => self.merge(sent, fetch, data, errors.is_empty()),
             Slot::Null | Slot::Absent if !errors.is_empty() => Err(FetchFailureReason::NoData),
@@ -131,7 +134,7 @@ impl Run<'_> {
     }
 
     /// Merges an entity into the rows that were represented by one representation.
-    fn merge_entity(&mut self, entity: Option<RowId>, mut targets: Vec<RowId>) {
+    pub(crate) fn merge_entity(&mut self, entity: Option<RowId>, mut targets: Vec<RowId>) {
         let Some(entity) = entity else { return };
         self.rows.add_copies(&mut targets);
         if targets.len() > 1 {

@@ -65,7 +65,7 @@ impl<E: FnMut(RowId) -> bool, V: FnMut(RowId, &[PlaceStep]) -> ControlFlow<()>> 
             [Step::Types(types), rest @ ..] if types.admits(self.rows.type_id(row)) => {
                 self.row(row, rest)
             }
-            [Step::Types(_) | Step::Items, ..] => ControlFlow::Continue(()),
+            [Step::Types(_) | Step::Items | Step::AnyItems, ..] => ControlFlow::Continue(()),
             _ if !(self.enter)(row) => ControlFlow::Continue(()),
             [] => (self.visit)(row, &self.place),
             [Step::Slot(slot), rest @ ..] => {
@@ -79,8 +79,10 @@ impl<E: FnMut(RowId) -> bool, V: FnMut(RowId, &[PlaceStep]) -> ControlFlow<()>> 
 
     fn value(&mut self, value: Slot, path: &[Step]) -> ControlFlow<()> {
         match (value, path) {
+            (Slot::Row(row), [Step::AnyItems, rest @ ..]) => self.row(row, rest),
             (Slot::Row(row), _) => self.row(row, path),
-            (Slot::List(list), [Step::Items, rest @ ..]) => {
+            (Slot::List(list), [step @ (Step::Items | Step::AnyItems), rest @ ..]) => {
+                let rest = if *step == Step::Items { rest } else { path };
                 for item in 0..list.len() {
                     self.place.push(PlaceStep::Item(u32::try_from(item).unwrap_or(u32::MAX)));
                     self.value(self.rows.item(list, item), rest)?;

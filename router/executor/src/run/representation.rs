@@ -31,7 +31,7 @@ pub(crate) struct Representations {
 
 /// The object lacks a key field, or has null for one: it cannot be sent.
 #[derive(Debug)]
-struct Unrepresentable;
+pub(crate) struct Unrepresentable;
 
 impl Representations {
     pub(crate) fn new(absent: AbsentInput) -> Self {
@@ -49,12 +49,9 @@ impl Representations {
         if range.is_empty() {
             return &[];
         }
-        &self.json[self.start(range.start)..self.ends[range.end - 1]]
-    }
-
-    fn start(&self, index: usize) -> usize {
         // After the comma.
-        if index == 0 { 0 } else { self.ends[index - 1] + 1 }
+        let start = if range.start == 0 { 0 } else { self.ends[range.start - 1] + 1 };
+        &self.json[start..self.ends[range.end - 1]]
     }
 
     /// The rows that representations stand for, in the order of the answer.
@@ -74,13 +71,10 @@ impl Representations {
             self.json.push(b',');
         }
         let start = self.json.len();
-        self.json.extend_from_slice(&template.start);
-        let mut writer = Writer { rows, absent: self.absent, out: &mut self.json };
-        if writer.fields(row, &template.fields).is_err() {
+        if template.represent(rows, row, self.absent, &mut self.json).is_err() {
             self.json.truncate(before);
             return;
         }
-        self.json.push(b'}');
         let index = if let Some(equal) = self.find_equal(start) {
             self.json.truncate(before);
             equal
@@ -94,12 +88,56 @@ impl Representations {
     /// The representation equal to the one that starts here and is not counted yet; where there is none, it is noted.
     fn find_equal(&mut self, start: usize) -> Option<usize> {
         let Self { json, ends, table, .. } = self;
-        let candidate = &json[start..];
-        let known = |index: usize| {
-            let from = if index == 0 { 0 } else { ends[index - 1] + 1 };
-            &json[from..ends[index]]
-        };
-        table.find_or_insert(candidate, ends.len(), known)
+        table.find_or_insert(&json[start..], ends.len(), |index| part(json, ends, index))
+    }
+
+    /// The representation that is this one, byte for byte.
+    pub(crate) fn find(&self, representation: &[u8]) -> Option<usize> {
+        self.table.find(representation, |index| part(&self.json, &self.ends, index))
+    }
+
+    /// Keeps some of the representations, and the rows they stand for. None is added or looked for afterwards.
+    pub(crate) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        let (json, ends) = (std::mem::take(&mut self.json), std::mem::take(&mut self.ends));
+        self.table = Table::default();
+        let mut kept = vec![None; ends.len()];
+        for (index, kept) in kept.iter_mut().enumerate().filter(|(index, _)| keep(*index)) {
+            if !self.json.is_empty() {
+                self.json.push(b',');
+            }
+            self.json.extend_from_slice(part(&json, &ends, index));
+            *kept = Some(u32::try_from(self.ends.len()).expect("entities are limited"));
+            self.ends.push(self.json.len());
+        }
+        self.rows.retain_mut(|(_, representation)| match kept[*representation as usize] {
+            Some(kept) => {
+                *representation = kept;
+                true
+            }
+            None => false,
+        });
+    }
+}
+
+/// One of the representations that end at `ends`, with a comma between them.
+fn part<'j>(json: &'j [u8], ends: &[usize], index: usize) -> &'j [u8] {
+    let start = if index == 0 { 0 } else { ends[index - 1] + 1 };
+    &json[start..ends[index]]
+}
+
+impl Template {
+    /// Writes the representation of a row.
+    pub(crate) fn represent(
+        &self,
+        rows: &Rows,
+        row: RowId,
+        absent: AbsentInput,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unrepresentable> {
+        out.extend_from_slice(&self.start);
+        Writer { rows, absent, out }.fields(row, &self.fields)?;
+        out.push(b'}');
+        Ok(())
     }
 }
 
@@ -206,6 +244,20 @@ impl Table {
         }
         self.buckets[bucket] = u32::try_from(new_index + 1).expect("entities are limited");
         self.filled += 1;
+        None
+    }
+
+    /// The index of an equal string.
+    fn find<'k>(&self, candidate: &[u8], known: impl Fn(usize) -> &'k [u8]) -> Option<usize> {
+        let mask = self.buckets.len().checked_sub(1)?;
+        let mut bucket = self.bucket(candidate, mask);
+        while self.buckets[bucket] != 0 {
+            let index = self.buckets[bucket] as usize - 1;
+            if known(index) == candidate {
+                return Some(index);
+            }
+            bucket = (bucket + 1) & mask;
+        }
         None
     }
 

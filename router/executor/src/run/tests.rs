@@ -1,5 +1,7 @@
 //! What the corpus cannot say, since its subgraphs behave: answers that are broken, late, wrong or hostile.
 
+mod entity_store;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -58,6 +60,10 @@ enum Kind @join__type(graph: CATALOG) {
 interface Media @join__type(graph: CATALOG) { id: ID! }
 type Film implements Media @join__type(graph: CATALOG) @join__implements(graph: CATALOG, interface: "Media") { id: ID! minutes: Int }
 type Leak implements Media @inaccessible @join__type(graph: CATALOG) @join__implements(graph: CATALOG, interface: "Media") { id: ID! }
+interface Maker @join__type(graph: CATALOG) { name: String }
+type Person implements Maker @join__type(graph: CATALOG) @join__implements(graph: CATALOG, interface: "Maker") { name: String born: Int }
+type Firm implements Maker @join__type(graph: CATALOG) @join__implements(graph: CATALOG, interface: "Maker") { name: String sites: [Site] }
+type Site @join__type(graph: CATALOG) { city: String }
 type Product @join__type(graph: CATALOG, key: "id") @join__type(graph: STOCK, key: "id") {
   id: ID!
   name: String @join__field(graph: CATALOG)
@@ -65,8 +71,11 @@ type Product @join__type(graph: CATALOG, key: "id") @join__type(graph: STOCK, ke
   kind: Kind @join__field(graph: CATALOG)
   weight: Float @join__field(graph: CATALOG) @join__field(graph: STOCK, external: true)
   related: [Product!] @join__field(graph: CATALOG)
+  label(language: String): String @join__field(graph: CATALOG)
+  maker: Maker @join__field(graph: CATALOG)
   inStock: Int! @join__field(graph: STOCK)
   shelf: String @join__field(graph: STOCK)
+  neighbours: [Product] @join__field(graph: STOCK)
   shippingCost: Int @join__field(graph: STOCK, requires: "weight")
 }
 "#;
@@ -458,7 +467,8 @@ fn an_answer_larger_than_the_limit_is_given_up() {
             r#"{"data":{"_entities":[{"related":[{"name":"a"},{"name":"b"},{"name":"c"}]}]}}"#,
         ),
     ];
-    let options = Options { limits: Limits { answer_bytes: 600, ..Limits::default() } };
+    let options =
+        Options { limits: Limits { answer_bytes: 600, ..Limits::default() }, ..Options::default() };
     let expected = expect![[r#"
         stock: query{shelved{id}}
         catalog: query($representations:[_Any!]!){_entities(representations:$representations){...on Product{related{name}}}} {"representations":[{"__typename":"Product","id":"1"}]}
@@ -612,7 +622,12 @@ fn limits_end_a_request_with_an_error() {
                 {"data":{"products":null},"errors":[{"message":"the subgraph's answer is not a JSON object","path":["products"],"extensions":{"code":"SUBGRAPH_ANSWER_MALFORMED","service":"catalog"}}]}"#]],
         ),
     ] {
-        expected.assert_eq(&run("{ products { shelf } }", "", answers(), &Options { limits }));
+        expected.assert_eq(&run(
+            "{ products { shelf } }",
+            "",
+            answers(),
+            &Options { limits, ..Options::default() },
+        ));
     }
 }
 

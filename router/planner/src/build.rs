@@ -108,6 +108,8 @@ impl<'a> Builder<'a> {
         demands: &[Rc<Demand>],
     ) -> Result<(), PlanError> {
         let mut open: Option<Position> = None;
+        // What the open request asks for: the same again, under another condition, is executed at its own place.
+        let mut asked: Vec<&Option<Name>> = Vec::new();
         for demand in demands {
             let solution = self.root_solution(root, std::slice::from_ref(demand))?;
             let [(Way::Hop(to), _)] = solution.assignments.as_slice() else {
@@ -118,14 +120,17 @@ impl<'a> Builder<'a> {
                 ));
             };
             let alone = self.drafts.all.len() - self.before.len() == 1;
-            let reused = open.take().filter(|open| alone && open.subgraph == *to);
+            let again = asked.contains(&&demand.output);
+            let reused = open.take().filter(|open| alone && !again && open.subgraph == *to);
             let position = if let Some(open) = reused {
                 open
             } else {
                 self.before = (0..self.drafts.all.len()).collect();
                 self.step += 1;
+                asked.clear();
                 self.root_position(OperationType::Mutation, root, *to)
             };
+            asked.push(&demand.output);
             self.locals(std::slice::from_ref(demand), &position)?;
             open = Some(position);
         }

@@ -63,6 +63,17 @@ impl Condition {
         Self { any: self.any.iter().chain(&other.any).cloned().collect() }.simplified()
     }
 
+    /// Holds where it does not.
+    #[must_use]
+    pub fn not(&self) -> Self {
+        let opposite = |literal: &Literal| {
+            vec![Literal { variable: literal.variable.clone(), holds_if: !literal.holds_if }]
+        };
+        self.any.iter().fold(Self::always(), |rest, all| {
+            rest.and(&Self { any: all.iter().map(opposite).collect() })
+        })
+    }
+
     /// What is left to say where `outer` is known to hold.
     #[must_use]
     pub fn inside(&self, outer: &Self) -> Self {

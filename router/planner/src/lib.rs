@@ -67,7 +67,10 @@ pub fn plan_with(
     let mut fetches = Vec::new();
     if let Some(root) = supergraph.type_id(operation.object_type()) {
         let normalizer = Normalizer { supergraph, document, labels, ids: &ids };
-        let demands = normalizer.operation(root, &operation.selection_set);
+        let demands = match operation_type {
+            OperationType::Mutation => normalizer.mutation(root, &operation.selection_set),
+            _ => normalizer.operation(root, &operation.selection_set),
+        };
         let mut builder = Builder::new(Search::new(supergraph, labels, &ids), &demands);
         match operation_type {
             OperationType::Mutation => builder.mutation(root, &demands)?,

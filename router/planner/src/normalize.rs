@@ -26,44 +26,106 @@ struct Scope {
     parent: TypeId,
     /// The runtime types that objects here can have.
     types: TypeSet,
+    /// What must hold inside the selection set for its fields to be wanted.
     condition: Vec<Literal>,
+    /// What holds already where the selection set is looked at: the conditions of the fields around.
+    outer: Vec<Literal>,
     /// The subgraphs that can resolve the object on this path.
     candidates: SubgraphSet,
     /// The runtime types that all candidates know here: a fragment on another one never matches, whoever is asked.
     common: Option<TypeSet>,
 }
 
+impl Scope {
+    /// The condition with that of `@skip` and `@include` added; `None` where it can never hold here.
+    fn and(&self, directives: &DirectiveList) -> Option<Vec<Literal>> {
+        let mut all = self.condition.clone();
+        for (name, holds_if) in [("include", true), ("skip", false)] {
+            let directive = directives.get(name);
+            let Some(value) = directive.and_then(|d| d.specified_argument_by_name("if")) else {
+                continue;
+            };
+            match &**value {
+                Value::Boolean(value) if *value == holds_if => {}
+                Value::Variable(variable) => {
+                    let variable = variable.clone();
+                    match self.outer.iter().find(|known| known.variable == variable) {
+                        Some(known) if known.holds_if == holds_if => {}
+                        Some(_) => return None,
+                        None => all.push(Literal { variable, holds_if }),
+                    }
+                }
+                _ => return None,
+            }
+        }
+        all.sort();
+        all.dedup();
+        let contradicts = all.windows(2).any(|pair| pair[0].variable == pair[1].variable);
+        (!contradicts).then_some(all)
+    }
+}
+
 impl Normalizer<'_> {
     /// The demands of an operation, without what the router answers by itself.
     pub(crate) fn operation(&self, root: TypeId, selection_set: &SelectionSet) -> Vec<Rc<Demand>> {
-        let scope = Scope {
-            parent: root,
-            types: TypeSet::one(root),
-            condition: Vec::new(),
-            candidates: self.supergraph.subgraph_ids().collect(),
-            common: None,
-        };
-        let mut demands = self.selection_set(&selection_set.selections, &scope);
+        let mut demands = self.selection_set(&selection_set.selections, &self.root(root));
         demands.retain(|demand| !demand.name.starts_with("__"));
         demands
     }
 
+    /// The demands of a mutation, in the order in which they must be met. A field that is selected again elsewhere is
+    /// executed at the first place whose condition holds: it is demanded at each, where none before holds.
+    pub(crate) fn mutation(&self, root: TypeId, selection_set: &SelectionSet) -> Vec<Rc<Demand>> {
+        let merged = self.operation(root, selection_set);
+        let mut places = Vec::new();
+        self.collect(&selection_set.selections, &self.root(root), &mut |demand| {
+            places.push((demand.output, demand.condition));
+        });
+        let mut in_order: Vec<Rc<Demand>> = Vec::new();
+        for (index, (output, condition)) in places.iter().enumerate() {
+            let Some(demand) = merged.iter().find(|demand| demand.output == *output) else {
+                continue;
+            };
+            let before = places[..index].iter().filter(|(known, _)| known == output);
+            let before = before.fold(Condition::never(), |all, (_, it)| all.or(it));
+            let condition = condition.and(&before.not());
+            if !condition.any.is_empty() {
+                in_order.push(Rc::new(Demand {
+                    id: self.ids.next(),
+                    condition,
+                    ..Demand::clone(demand)
+                }));
+            }
+        }
+        in_order
+    }
+
+    fn root(&self, root: TypeId) -> Scope {
+        Scope {
+            parent: root,
+            types: TypeSet::one(root),
+            condition: Vec::new(),
+            outer: Vec::new(),
+            candidates: self.supergraph.subgraph_ids().collect(),
+            common: None,
+        }
+    }
+
     fn selection_set(&self, selections: &[Selection], scope: &Scope) -> Vec<Rc<Demand>> {
         let mut demands = Vec::new();
-        self.collect(selections, scope, &mut demands);
+        self.collect(selections, scope, &mut |demand| add(&mut demands, demand));
         demands
     }
 
-    fn collect(&self, selections: &[Selection], scope: &Scope, demands: &mut Vec<Rc<Demand>>) {
+    /// Hands on each field, in the order of the document.
+    fn collect(&self, selections: &[Selection], scope: &Scope, field: &mut dyn FnMut(Demand)) {
         for selection in selections {
             if self.ids.is_exhausted() {
                 return;
             }
             let (directives, on, inner) = match selection {
-                Selection::Field(field) => {
-                    if let Some(demand) = self.field(field, scope) {
-                        add(demands, demand);
-                    }
+                Selection::Field(selection) => {
+                    self.field(selection, scope).into_iter().for_each(&mut *field);
                     continue;
                 }
                 Selection::InlineFragment(fragment) => (
@@ -78,10 +140,10 @@ impl Normalizer<'_> {
                     (&spread.directives, Some(fragment.type_condition()), &fragment.selection_set)
                 }
             };
-            let Some(condition) = and(&scope.condition, directives) else { continue };
+            let Some(condition) = scope.and(directives) else { continue };
             let narrowed = Scope { condition, ..self.narrowed(scope, on) };
             if !narrowed.types.is_empty() {
-                self.collect(&inner.selections, &narrowed, demands);
+                self.collect(&inner.selections, &narrowed, field);
             }
         }
     }
@@ -101,10 +163,11 @@ impl Normalizer<'_> {
     }
 
     fn field(&self, field: &Node<Field>, scope: &Scope) -> Option<Demand> {
-        let condition = and(&scope.condition, &field.directives)?;
+        let condition = scope.and(&field.directives)?;
         let children = match self.supergraph.type_id(&field.selection_set.ty) {
             Some(ty) if !field.selection_set.is_empty() => {
-                let below = self.below(ty, &field.name, scope);
+                let mut below = self.below(ty, &field.name, scope);
+                below.outer = scope.outer.iter().chain(&condition).cloned().collect();
                 self.selection_set(&field.selection_set.selections, &below)
             }
             _ => Vec::new(),
@@ -147,7 +210,7 @@ impl Normalizer<'_> {
             }
         }
         let types = graph.runtime_types(ty).clone();
-        Scope { parent: ty, types, condition: Vec::new(), candidates, common }
+        Scope { parent: ty, types, condition: Vec::new(), outer: Vec::new(), candidates, common }
     }
 }
 
@@ -195,26 +258,6 @@ fn under(demands: &mut [Rc<Demand>], condition: &Condition) {
         let demand = Rc::make_mut(demand);
         demand.condition = demand.condition.and(condition);
     }
-}
-
-/// The condition with that of `@skip` and `@include` added; `None` where it can never hold.
-fn and(condition: &[Literal], directives: &DirectiveList) -> Option<Vec<Literal>> {
-    let mut all = condition.to_vec();
-    for (name, holds_if) in [("include", true), ("skip", false)] {
-        let directive = directives.get(name);
-        let Some(value) = directive.and_then(|d| d.specified_argument_by_name("if")) else {
-            continue;
-        };
-        match &**value {
-            Value::Boolean(value) if *value == holds_if => {}
-            Value::Variable(variable) => all.push(Literal { variable: variable.clone(), holds_if }),
-            _ => return None,
-        }
-    }
-    all.sort();
-    all.dedup();
-    let contradicts = all.windows(2).any(|pair| pair[0].variable == pair[1].variable);
-    (!contradicts).then_some(all)
 }
 
 /// The variables that arguments use, in order of appearance, once each.

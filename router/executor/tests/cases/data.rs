@@ -5,10 +5,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use apollo_compiler::Schema;
-use apollo_compiler::ast::{FieldDefinition, OperationType, Type};
+use apollo_compiler::ast::{Argument, FieldDefinition, InputValueDefinition, OperationType, Type};
+use apollo_compiler::executable::Operation;
 use apollo_compiler::schema::{ExtendedType, ObjectType};
 use apollo_compiler::validation::Valid;
+use apollo_compiler::{Node, Schema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -116,20 +117,45 @@ impl Source {
         Some(fill_in(value, arguments, self.mutations.load(Ordering::Relaxed)))
     }
 
-    /// Input coercion of arguments: what is not given takes its default, or is absent.
+    /// The values of an operation's variables: given, or by default, or absent.
+    ///
+    /// <https://spec.graphql.org/October2021/#CoerceVariableValues()>
+    pub(crate) fn variables(
+        &self,
+        operation: &Operation,
+        given: &Map<String, Value>,
+    ) -> Map<String, Value> {
+        let values = operation.variables.iter().filter_map(|definition| {
+            let default = || definition.default_value.as_ref().map(|it| literal(it, &|_| None));
+            let value = given.get(definition.name.as_str()).cloned().or_else(default)?;
+            Some((definition.name.to_string(), self.coerce(&definition.ty, value)))
+        });
+        values.collect()
+    }
+
+    /// The values of a field's arguments: given, or by default, or absent.
+    ///
+    /// <https://spec.graphql.org/October2021/#CoerceArgumentValues()>
     pub(crate) fn arguments(
         &self,
         definition: &FieldDefinition,
-        given: impl Fn(&str) -> Option<Value>,
+        given: &[Node<Argument>],
+        variables: &Map<String, Value>,
     ) -> Arguments {
-        let value_of = |argument: &apollo_compiler::ast::InputValueDefinition| {
-            given(&argument.name)
-                .or_else(|| argument.default_value.as_ref().map(|it| literal(it, &|_| None)))
+        let variable = |name: &str| variables.get(name).cloned();
+        let value_of = |definition: &InputValueDefinition| {
+            let argument = given.iter().find(|argument| argument.name == definition.name);
+            let value = argument.and_then(|argument| match argument.value.as_variable() {
+                Some(name) => variable(name),
+                None => Some(literal(&argument.value, &variable)),
+            });
+            value.or_else(|| Some(literal(definition.default_value.as_ref()?, &|_| None)))
         };
-        let coerced = definition.arguments.iter().filter_map(|argument| {
-            Some((argument.name.to_string(), self.coerce(&argument.ty, value_of(argument)?)))
+        let values = definition.arguments.iter().filter_map(|definition| {
+            let value = self.coerce(&definition.ty, value_of(definition)?);
+            Some((definition.name.to_string(), value))
         });
-        coerced.collect()
+        values.collect()
     }
 
     /// Input coercion of a value that is valid.
@@ -198,6 +224,11 @@ pub(crate) fn agree(left: &Map<String, Value>, right: &Map<String, Value>) -> bo
 
 fn values_agree(left: &Value, right: &Value) -> bool {
     match (left, right) {
+        (Value::Object(raw), right) | (right, Value::Object(raw)) if raw.contains_key("$json") => {
+            raw["$json"].as_str().and_then(|json| serde_json::from_str(json).ok()).as_ref()
+                == Some(right)
+                || right.get("$json") == raw.get("$json")
+        }
         (Value::Object(left), Value::Object(right)) => agree(left, right),
         (Value::Array(left), Value::Array(right)) => {
             left.len() == right.len() && left.iter().zip(right).all(|(a, b)| values_agree(a, b))

@@ -14,9 +14,10 @@ use apollo_compiler::{ExecutableDocument, Schema};
 use bytes::Bytes;
 use executor::{SubgraphError, SubgraphResponse};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::data::{Answer, Data, Failure, Source};
-use crate::resolver::{Object, selections};
+use crate::resolver::{Asked, Object, selections};
 
 /// What a subgraph's own SDL need not define.
 const FEDERATION: &str = include_str!("federation.graphql");
@@ -78,9 +79,9 @@ impl FakeSubgraph {
         }
     }
 
-    /// What it was asked that it should not have been.
-    pub(crate) fn refusals(&self) -> Vec<String> {
-        self.refusals.lock().expect("nothing panics while it is locked").clone()
+    /// What it was asked since the last time that it should not have been.
+    pub(crate) fn take_refusals(&self) -> Vec<String> {
+        std::mem::take(&mut *self.refusals.lock().expect("nothing panics while it is locked"))
     }
 
     pub(crate) fn refuse(&self, reason: impl Into<String>) {
@@ -130,16 +131,22 @@ impl FakeSubgraph {
             }
         }
         let says = self.source.data.root(operation.operation_type);
-        let root = Object::new(self, operation.object_type(), says);
+        let Ok(Value::Object(given)) = serde_json::to_value(&request.variables) else {
+            return Err("the variables are no object".to_owned());
+        };
+        let asked = Asked { subgraph: self, variables: self.source.variables(operation, &given) };
+        let root = Object::new(&asked, operation.object_type(), says);
         let mut response = Execution::new(schema, &document)
             .operation(operation)
             .enable_schema_introspection(true)
             .raw_variable_values(&request.variables)
             .execute_sync(&root)
             .map_err(|error| error.message().to_string())?;
-        restore_errors(&mut response);
+        if let Some(error) = restore_errors(&mut response) {
+            self.refuse(format!("the data does not fit: {error}"));
+        }
         let json = serde_json::to_string(&response).map_err(|error| error.to_string())?;
-        Ok(Bytes::from(json.replace("\"\\u0001", "").replace("\\u0001\"", "")))
+        Ok(Bytes::from(with_raw(&json)))
     }
 }
 
@@ -153,6 +160,18 @@ fn query_root(document: &ast::Document) -> &str {
     let mut roots = definitions.flatten();
     let query = roots.find(|root| root.0 == ast::OperationType::Query);
     query.map_or("Query", |root| root.1.as_str())
+}
+
+/// Takes the texts between `RAW`s for what they are, JSON.
+fn with_raw(json: &str) -> String {
+    let mut parts = json.split("\"\\u0001");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (raw, rest) = part.split_once("\\u0001\"").expect("there are two");
+        out += &serde_json::from_str::<String>(&format!("\"{raw}\"")).expect("a string");
+        out += rest;
+    }
+    out
 }
 
 /// The object types with a `@key` that may be asked for.
@@ -173,21 +192,29 @@ fn entity_types(document: &ast::Document) -> Vec<String> {
     types
 }
 
-/// Errors of the data went through execution as JSON in the message.
-fn restore_errors(response: &mut ExecutionResponse) {
+/// Errors of the data went through execution as JSON in the message. Gives one that did not.
+fn restore_errors(response: &mut ExecutionResponse) -> Option<String> {
     #[derive(Deserialize)]
     struct DataError {
         message: String,
         #[serde(default)]
         extensions: JsonMap,
     }
+    let mut other = None;
     for error in &mut response.errors {
         let json = error.message.trim_start_matches("resolver error: ");
-        if let Ok(data_error) = serde_json::from_str::<DataError>(json) {
-            error.message = data_error.message;
-            error.extensions = data_error.extensions;
+        match serde_json::from_str::<DataError>(json) {
+            Ok(data_error) => {
+                error.message = data_error.message;
+                error.extensions = data_error.extensions;
+            }
+            Err(_) if error.message.starts_with("resolver returned") => {
+                other = Some(error.message.clone());
+            }
+            Err(_) => {}
         }
     }
+    other
 }
 
 impl From<Failure> for SubgraphError {

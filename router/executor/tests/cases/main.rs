@@ -75,6 +75,7 @@ impl FakeSubgraphs {
         let operation = document.operations.get(None).map_err(|_| "a case has one operation")?;
         let expected =
             reference::execute(&monolith, document, operation, &serde_json::from_str(variables)?);
+        assert!(expected.misfits.is_empty(), "the data does not fit: {:?}", expected.misfits);
         let body = std::str::from_utf8(&response.body)?;
         let data = body.strip_prefix("{\"data\":").ok_or("`data` comes first")?;
         let rest = data.strip_prefix(expected.data.as_str());
@@ -147,7 +148,7 @@ fn executes(operation: &Path) -> datatest_stable::Result<()> {
         subgraphs.compare_with_monolith(&supergraph, &document, &variables, response)?;
     }
     for (name, subgraph) in &subgraphs.subgraphs {
-        let refusals = subgraph.refusals();
+        let refusals = subgraph.take_refusals();
         assert!(refusals.is_empty(), "{name} refuses:\n{}", refusals.join("\n"));
     }
     let answer = match executed {

@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use apollo_compiler::ExecutableDocument;
-use apollo_compiler::ast::{FieldDefinition, Type};
+use apollo_compiler::ast::Type;
 use apollo_compiler::executable::{DirectiveList, Field, Operation, Selection, SelectionSet};
 use apollo_compiler::response::{JsonMap, JsonValue};
 use apollo_compiler::schema::ExtendedType;
@@ -13,7 +13,7 @@ use apollo_compiler::validation::Valid;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use crate::data::{Arguments, Source, is_composite, literal};
+use crate::data::{Source, is_composite, literal};
 
 /// What the server answers.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(crate) struct Answer {
     pub(crate) data: String,
     /// Where there are errors: `me.reviews.0.author`.
     pub(crate) errors: Vec<String>,
+    /// Objects in the data of types that their fields cannot return: nothing follows from such an answer.
+    pub(crate) misfits: Vec<String>,
 }
 
 /// Executes an operation that is valid, with variables that fit.
@@ -31,13 +33,15 @@ pub(crate) fn execute(
     operation: &Operation,
     variables: &Map<String, Value>,
 ) -> Answer {
-    let mut execution = Execution { source, document, variables: Map::new(), errors: Vec::new() };
-    execution.variables = execution.coerce_variables(operation, variables);
+    let variables = source.variables(operation, variables);
+    let (errors, misfits) = (Vec::new(), Vec::new());
+    let mut execution = Execution { source, document, variables, errors, misfits };
     let says = source.data.root(operation.operation_type);
     let object = Object { type_name: operation.object_type(), says };
     let sets = [&operation.selection_set];
     let data = execution.selection_set(&object, &sets, operation, "");
-    Answer { data: data.unwrap_or_else(|Null| "null".to_owned()), errors: execution.errors }
+    let data = data.unwrap_or_else(|Null| "null".to_owned());
+    Answer { data, errors: execution.errors, misfits: execution.misfits }
 }
 
 /// A null that its parent has to take, since the field's type forbids it.
@@ -53,25 +57,12 @@ struct Execution<'a> {
     document: &'a Valid<ExecutableDocument>,
     variables: Map<String, Value>,
     errors: Vec<String>,
+    misfits: Vec<String>,
 }
 
 type Fields<'a> = IndexMap<&'a str, Vec<&'a Field>>;
 
 impl<'a> Execution<'a> {
-    /// <https://spec.graphql.org/October2021/#CoerceVariableValues()>
-    fn coerce_variables(
-        &self,
-        operation: &Operation,
-        given: &Map<String, Value>,
-    ) -> Map<String, Value> {
-        let values = operation.variables.iter().filter_map(|definition| {
-            let default = || definition.default_value.as_ref().map(|it| literal(it, &|_| None));
-            let value = given.get(definition.name.as_str()).cloned().or_else(default)?;
-            Some((definition.name.to_string(), self.source.coerce(&definition.ty, value)))
-        });
-        values.collect()
-    }
-
     /// <https://spec.graphql.org/October2021/#ExecuteSelectionSet()>
     fn selection_set(
         &mut self,
@@ -151,20 +142,9 @@ impl<'a> Execution<'a> {
         if operation.is_mutation() && operation.object_type() == object.type_name {
             self.source.mutations.fetch_add(1, Ordering::Relaxed);
         }
-        let arguments = self.arguments(definition, field);
+        let arguments = self.source.arguments(definition, &field.arguments, &self.variables);
         let value = self.source.value(object.type_name, object.says, &field.name, &arguments);
         self.complete(&definition.ty, &value.unwrap_or_default(), fields, operation, path)
-    }
-
-    fn arguments(&self, definition: &FieldDefinition, field: &Field) -> Arguments {
-        let variable = |name: &str| self.variables.get(name).cloned();
-        self.source.arguments(definition, |name| {
-            let value = &field.arguments.iter().find(|argument| argument.name == name)?.value;
-            match value.as_variable() {
-                Some(name) => variable(name),
-                None => Some(literal(value, &variable)),
-            }
-        })
     }
 
     /// <https://spec.graphql.org/October2021/#CompleteValue()>
@@ -199,6 +179,9 @@ impl<'a> Execution<'a> {
                 let type_name = self.source.type_of(ty.inner_named_type(), says);
                 let sets: Vec<_> = fields.iter().map(|field| &field.selection_set).collect();
                 if self.source.schema.get_object(type_name).is_some() {
+                    if !self.applies(type_name, ty.inner_named_type()) {
+                        self.misfits.push(format!("`{type_name}` at {path}"));
+                    }
                     let object = Object { type_name, says };
                     self.selection_set(&object, &sets, operation, &format!("{path}."))
                 } else {

@@ -7,12 +7,18 @@ use apollo_compiler::ast::{self, Selection, Type};
 use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedValue};
 use serde_json::{Map, Value};
 
-use crate::data::{is_composite, with_arguments};
+use crate::data::{agree, is_composite, with_arguments};
 use crate::fake_subgraph::{FakeSubgraph, RAW};
+
+/// A request to a subgraph.
+pub(crate) struct Asked<'d> {
+    pub(crate) subgraph: &'d FakeSubgraph,
+    pub(crate) variables: Map<String, Value>,
+}
 
 /// An object, and what the data says of it where it stands. What is not said there, an entity says.
 pub(crate) struct Object<'d> {
-    subgraph: &'d FakeSubgraph,
+    asked: &'d Asked<'d>,
     type_name: Cow<'d, str>,
     says: Cow<'d, Map<String, Value>>,
     /// What the router said of it, if it asked for it by `_entities`.
@@ -21,20 +27,21 @@ pub(crate) struct Object<'d> {
 
 impl<'d> Object<'d> {
     pub(crate) fn new(
-        subgraph: &'d FakeSubgraph,
+        asked: &'d Asked<'d>,
         type_name: &'d str,
         says: &'d Map<String, Value>,
     ) -> Self {
-        let type_name = Cow::Borrowed(subgraph.source.type_of(type_name, says));
-        Self { subgraph, type_name, says: Cow::Borrowed(says), representation: None }
+        let type_name = Cow::Borrowed(asked.subgraph.source.type_of(type_name, says));
+        Self { asked, type_name, says: Cow::Borrowed(says), representation: None }
     }
 
     /// The entity that a representation means, if there is one. What the entity itself does not say, such as a field
     /// that another field requires, the representation says.
     fn of_representation(
-        subgraph: &'d FakeSubgraph,
+        asked: &'d Asked<'d>,
         representation: &apollo_compiler::response::JsonValue,
     ) -> Option<Self> {
+        let subgraph = asked.subgraph;
         let Ok(Value::Object(representation)) = serde_json::to_value(representation) else {
             subgraph.refuse("a representation is no object");
             return None;
@@ -45,16 +52,20 @@ impl<'d> Object<'d> {
             return None;
         };
         let keys = subgraph.resolvable_keys(represented_type);
-        if !keys.iter().any(|key| has_fields(&representation, key)) {
+        let Some(key) = keys.iter().find(|key| has_fields(&representation, key)) else {
             subgraph.refuse(format!("no key of `{represented_type}` is in {representation:?}"));
-        }
-        let entity = subgraph.source.entity(represented_type, &representation)?;
+            return None;
+        };
+        // One that agrees in all goes before one with the same key.
+        let source = &subgraph.source;
+        let by_key = || source.entity(represented_type, &only(&representation, key));
+        let entity = source.entity(represented_type, &representation).or_else(by_key)?;
         let mut says = representation.clone();
         says.extend(entity.clone());
         // A representation of an interface's object does not say its type.
         let type_name = entity["__typename"].as_str().expect("it has a `__typename`").to_owned();
         Some(Self {
-            subgraph,
+            asked,
             type_name: Cow::Owned(type_name),
             says: Cow::Owned(says),
             representation: Some(representation),
@@ -66,7 +77,7 @@ impl<'d> Object<'d> {
         let entities: Vec<_> = representations
             .expect("validated")
             .iter()
-            .map(|representation| Object::of_representation(self.subgraph, representation))
+            .map(|representation| Object::of_representation(self.asked, representation))
             .map(ResolvedValue::nullable_object)
             .collect();
         ResolvedValue::list(entities)
@@ -79,27 +90,30 @@ impl<'d> Object<'d> {
         let is_provided = self.representation.is_none() && self.says.contains_key(name);
         if definition.directives.has("external")
             && !is_provided
-            && !self.subgraph.is_in_a_key(&self.type_name, name)
+            && !self.asked.subgraph.is_in_a_key(&self.type_name, name)
         {
-            self.subgraph
+            self.asked
+                .subgraph
                 .refuse(format!("`{}.{name}` is external and not provided", self.type_name));
         }
         let Some(requires) = definition.directives.get("requires") else { return };
         let fields = requires.specified_argument_by_name("fields").and_then(|it| it.as_str());
         let field_set = selections(fields.expect("a field set"));
-        let has_required = |it: &Map<String, Value>| has_fields(it, &field_set);
+        let has_required = |it: &Map<String, Value>| {
+            has_fields(it, &field_set) && agree(&only(it, &field_set), &self.says)
+        };
         if !self.representation.as_ref().is_some_and(has_required) {
             let lacking = format!(
-                "what `{}.{name}` requires is not in {:?}",
+                "what `{}.{name}` requires is not in {:?}, or otherwise",
                 self.type_name, self.representation
             );
-            self.subgraph.refuse(lacking);
+            self.asked.subgraph.refuse(lacking);
         }
     }
 }
 
 fn complete<'a>(
-    subgraph: &'a FakeSubgraph,
+    asked: &'a Asked<'a>,
     value: Value,
     ty: &Type,
 ) -> Result<ResolvedValue<'a>, FieldError> {
@@ -113,13 +127,15 @@ fn complete<'a>(
         ))),
         Value::Array(items) if ty.is_list() => {
             let item_type = ty.item_type().clone();
-            let items = items.into_iter().map(move |item| complete(subgraph, item, &item_type));
+            let items = items.into_iter().map(move |item| complete(asked, item, &item_type));
             Ok(ResolvedValue::List(Box::new(items)))
         }
-        Value::Object(says) if is_composite(&subgraph.source.schema, ty.inner_named_type()) => {
-            let type_name = subgraph.source.type_of(ty.inner_named_type(), &says).to_owned();
+        Value::Object(says)
+            if is_composite(&asked.subgraph.source.schema, ty.inner_named_type()) =>
+        {
+            let type_name = asked.subgraph.source.type_of(ty.inner_named_type(), &says).to_owned();
             let (type_name, says) = (Cow::Owned(type_name), Cow::Owned(says));
-            Ok(ResolvedValue::object(Object { subgraph, type_name, says, representation: None }))
+            Ok(ResolvedValue::object(Object { asked, type_name, says, representation: None }))
         }
         leaf => Ok(ResolvedValue::leaf(leaf)),
     }
@@ -134,7 +150,7 @@ impl ObjectValue for Object<'_> {
         &'a self,
         info: &'a ResolveInfo<'a>,
     ) -> Result<ResolvedValue<'a>, FieldError> {
-        let (source, definition) = (&self.subgraph.source, info.field_definition());
+        let (source, definition) = (&self.asked.subgraph.source, info.field_definition());
         if info.field_name() == "_entities" {
             return Ok(self.entities(info));
         }
@@ -148,17 +164,18 @@ impl ObjectValue for Object<'_> {
             source.mutations.fetch_add(1, Ordering::Relaxed);
         }
         self.check(info);
-        let arguments = source
-            .arguments(definition, |name| serde_json::to_value(info.arguments().get(name)?).ok());
+        let given = &info.field_selections()[0].arguments;
+        let arguments = source.arguments(definition, given, &self.asked.variables);
         let value = source.value(&self.type_name, &self.says, info.field_name(), &arguments);
         let Some(value) = value else {
             let field = with_arguments(info.field_name(), &arguments);
             let (type_name, says) = (&self.type_name, &self.says);
-            self.subgraph
+            self.asked
+                .subgraph
                 .refuse(format!("the data says nothing of `{type_name}.{field}` for {says:?}"));
             return Ok(ResolvedValue::null());
         };
-        complete(self.subgraph, value, &definition.ty)
+        complete(self.asked, value, &definition.ty)
     }
 }
 
@@ -170,6 +187,13 @@ pub(crate) fn selections(field_set: &str) -> Vec<Selection> {
         Some(ast::Definition::OperationDefinition(operation)) => operation.selection_set.clone(),
         other => panic!("{field_set} is no field set: {other:?}"),
     }
+}
+
+/// The fields of an object that a field set names.
+fn only(object: &Map<String, Value>, field_set: &[Selection]) -> Map<String, Value> {
+    let fields = field_set.iter().filter_map(|it| it.as_field());
+    let named = fields.filter_map(|it| object.get_key_value(it.name.as_str()));
+    named.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Whether an object has all fields of a field set, null or not.

@@ -1,0 +1,233 @@
+//! One federation and its operations, tried: composed, planned, executed, and compared with the truth.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use apollo_compiler::ExecutableDocument;
+use apollo_compiler::validation::Valid;
+use composition::SubgraphSource;
+use executor::{
+    Executable, Options, SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse,
+};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use supergraph::Supergraph;
+
+use crate::data::{Data, Source};
+use crate::fake_subgraph::{FakeSubgraph, Request};
+use crate::operation::Operation;
+use crate::project::Projection;
+use crate::reference;
+
+/// Subgraphs as they are published, and what is true of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Federation {
+    /// Name and SDL.
+    pub(crate) subgraphs: Vec<(String, String)>,
+    pub(crate) truth: Data,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) kind: Kind,
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// The subgraphs do not compose.
+    Composition,
+    /// Some field cannot be reached from everywhere, says composition.
+    Satisfiability,
+    /// Our own supergraph is not understood.
+    Supergraph,
+    /// There is no plan for a valid operation.
+    Plan,
+    /// The data is not of the schema's types: a case made too small.
+    Misfit,
+    /// A subgraph was asked what it must not be asked.
+    Refusal,
+    /// A request error for a valid operation.
+    Request,
+    /// Other data than one server would give.
+    Data,
+    /// Errors where one server has none, or none where it has.
+    Errors,
+    Panic,
+}
+
+impl Failure {
+    fn new(kind: Kind, reason: impl Into<String>) -> Self {
+        Self { kind, reason: reason.into() }
+    }
+}
+
+/// A federation that stands.
+pub(crate) struct Composed {
+    pub(crate) supergraph: Supergraph,
+    pub(crate) supergraph_sdl: String,
+    pub(crate) subgraphs: Arc<FakeSubgraphs>,
+    pub(crate) truth: Source,
+}
+
+pub(crate) struct FakeSubgraphs {
+    /// In the order of their ids.
+    pub(crate) subgraphs: Vec<FakeSubgraph>,
+    mutations: Arc<AtomicUsize>,
+    pub(crate) requests: Mutex<Vec<String>>,
+}
+
+impl Federation {
+    pub(crate) fn compose(&self) -> Result<Composed, Failure> {
+        let source = |(name, sdl): &(String, String)| SubgraphSource {
+            name: name.clone(),
+            url: format!("http://{name}.test/graphql"),
+            sdl: sdl.clone(),
+        };
+        let sources: Vec<_> = self.subgraphs.iter().map(source).collect();
+        let composition = composition::compose(&sources).map_err(|errors| {
+            let is_unsatisfiable = errors.0.iter().all(|it| it.code == "SATISFIABILITY_ERROR");
+            let kind = if is_unsatisfiable { Kind::Satisfiability } else { Kind::Composition };
+            Failure::new(kind, errors.to_string())
+        })?;
+        let supergraph = Supergraph::parse(&composition.supergraph_sdl)
+            .map_err(|error| Failure::new(Kind::Supergraph, error.to_string()))?;
+        let truth =
+            Source::new(supergraph.api_schema().clone(), self.truth.clone(), Arc::default());
+        let overridden = self.overridden();
+        let mutations = Arc::<AtomicUsize>::default();
+        let subgraph = |name: String| {
+            let sdl =
+                &self.subgraphs.iter().find(|(it, _)| *it == name).expect("it was composed").1;
+            let mut subgraph = FakeSubgraph::new(&name, sdl, Data::default(), mutations.clone());
+            let overridden: Vec<(String, String)> = overridden
+                .iter()
+                .filter(|(from, ..)| *from == name)
+                .map(|(_, ty, field)| (ty.clone(), field.clone()))
+                .collect();
+            let schema = &subgraph.source.schema;
+            let data = Projection { truth: &truth, schema, overridden: &overridden }.data();
+            subgraph.source.data = data;
+            subgraph
+        };
+        let subgraphs =
+            supergraph.subgraphs().iter().map(|it| subgraph(it.name.to_string())).collect();
+        let subgraphs =
+            Arc::new(FakeSubgraphs { subgraphs, mutations, requests: Mutex::default() });
+        Ok(Composed { supergraph, supergraph_sdl: composition.supergraph_sdl, subgraphs, truth })
+    }
+
+    /// Subgraph, type and field of all that moved elsewhere.
+    fn overridden(&self) -> Vec<(String, String, String)> {
+        use apollo_compiler::ast::{Definition, Document};
+        let mut overridden = Vec::new();
+        for (name, sdl) in &self.subgraphs {
+            let document = Document::parse(sdl, name).unwrap_or_else(|invalid| invalid.partial);
+            for definition in &document.definitions {
+                let Definition::ObjectTypeDefinition(object) = definition else { continue };
+                for field in &object.fields {
+                    let directive = field.directives.get("override");
+                    let from =
+                        directive.and_then(|it| it.specified_argument_by_name("from")?.as_str());
+                    if let Some(from) = from {
+                        overridden.push((
+                            from.to_owned(),
+                            object.name.to_string(),
+                            field.name.to_string(),
+                        ));
+                    }
+                }
+            }
+        }
+        overridden
+    }
+}
+
+impl Composed {
+    /// `None` where the operation is not valid.
+    pub(crate) fn validate(&self, operation: &Operation) -> Option<Arc<Valid<ExecutableDocument>>> {
+        let schema = self.supergraph.api_schema();
+        ExecutableDocument::parse_and_validate(schema, &operation.text, "operation.graphql")
+            .ok()
+            .map(Arc::new)
+    }
+
+    /// Executes an operation in both ways.
+    pub(crate) fn check(
+        &self,
+        document: &Arc<Valid<ExecutableDocument>>,
+        operation: &Operation,
+    ) -> Result<(), Failure> {
+        catch_unwind(AssertUnwindSafe(|| self.compare(document, operation))).unwrap_or_else(
+            |panic| {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+                Err(Failure::new(Kind::Panic, text.unwrap_or("a panic without a text")))
+            },
+        )
+    }
+
+    fn compare(
+        &self,
+        document: &Arc<Valid<ExecutableDocument>>,
+        operation: &Operation,
+    ) -> Result<(), Failure> {
+        let definition = document.operations.get(None).expect("there is one operation");
+        self.truth.mutations.store(0, Ordering::Relaxed);
+        self.subgraphs.mutations.store(0, Ordering::Relaxed);
+        self.subgraphs.requests.lock().expect("nobody panicked").clear();
+        let expected = reference::execute(&self.truth, document, definition, &operation.variables);
+        if !expected.misfits.is_empty() {
+            return Err(Failure::new(Kind::Misfit, expected.misfits.join(", ")));
+        }
+        let plan = planner::plan(&self.supergraph, document, definition)
+            .map_err(|error| Failure::new(Kind::Plan, error.to_string()))?;
+        let variables = serde_json::to_string(&operation.variables).expect("variables are JSON");
+        let response = Executable::lower(&self.supergraph, document.clone(), None, &plan)
+            .and_then(|executable| {
+                let options = Options::default();
+                let execution = executable.execute(&variables, &*self.subgraphs, &(), &options);
+                execution.now_or_never().expect("the fake subgraphs answer at once")
+            })
+            .map_err(|error| Failure::new(Kind::Request, error.to_string()))?;
+        let refusals: Vec<String> =
+            self.subgraphs.subgraphs.iter().flat_map(FakeSubgraph::take_refusals).collect();
+        if !refusals.is_empty() {
+            let is_misfit = refusals.iter().any(|it| it.starts_with("the data"));
+            let kind = if is_misfit { Kind::Misfit } else { Kind::Refusal };
+            return Err(Failure::new(kind, refusals.join("\n")));
+        }
+        let body = String::from_utf8_lossy(&response.body).into_owned();
+        let rest =
+            body.strip_prefix("{\"data\":").and_then(|it| it.strip_prefix(expected.data.as_str()));
+        let Some(rest) = rest.filter(|it| *it == "}" || it.starts_with(",\"errors\":")) else {
+            let reason = format!("expected {{\"data\":{}}}\nanswered {body}", expected.data);
+            return Err(Failure::new(Kind::Data, reason));
+        };
+        if (rest == "}") != expected.errors.is_empty() {
+            let reason = format!("errors expected at {:?}\nanswered {body}", expected.errors);
+            return Err(Failure::new(Kind::Errors, reason));
+        }
+        Ok(())
+    }
+}
+
+impl SubgraphClient for FakeSubgraphs {
+    type Context = ();
+
+    fn fetch<'a>(
+        &'a self,
+        request: SubgraphRequest,
+        (): &'a (),
+    ) -> BoxFuture<'a, Result<SubgraphResponse, SubgraphError>> {
+        let subgraph = &self.subgraphs[request.subgraph.index()];
+        let body = String::from_utf8_lossy(&request.body);
+        let mut requests = self.requests.lock().expect("nobody panicked");
+        requests.push(format!("{}: {body}", request.subgraph.index()));
+        let request: Request = serde_json::from_slice(&request.body).expect("a request is JSON");
+        let answer = subgraph.answer(&request);
+        async { answer }.boxed()
+    }
+}

@@ -1,0 +1,73 @@
+//! Prints the subgraphs of a split as SDL.
+
+use std::fmt::Write as _;
+
+use crate::schema::{COMMON, Kind};
+use crate::split::{PartField, PartType, Split};
+
+const HEADER: &str = r#"extend schema @link(
+  url: "https://specs.apollo.dev/federation/v2.5"
+  import: ["@key", "@shareable", "@external", "@requires", "@provides", "@override", "@interfaceObject", "@inaccessible"]
+)
+"#;
+
+impl Split {
+    /// The subgraphs' names and SDLs.
+    pub(crate) fn print(&self) -> Vec<(String, String)> {
+        let sdl = |part: usize| {
+            let types = self.parts[part].types.iter();
+            let types = types.filter(|(_, it)| !it.fields.is_empty() || !it.members.is_empty());
+            let types: Vec<String> =
+                types.map(|(name, in_part)| self.print_type(part, name, in_part)).collect();
+            let types = types.join("\n");
+            let uses = ["Color", "Digits", "Filter"].iter().any(|name| types.contains(name));
+            format!("{HEADER}\n{types}{}", if uses { COMMON } else { "" })
+        };
+        (0..self.parts.len()).map(|part| (Self::part_name(part).to_owned(), sdl(part))).collect()
+    }
+
+    fn print_type(&self, part: usize, name: &str, in_part: &PartType) -> String {
+        let schema_type = &self.schema.types[name];
+        let is_interface_object =
+            name == "Item" && self.interface_object.is_some_and(|(object, _)| object == part);
+        if schema_type.kind == Kind::Union {
+            return format!("union {name} = {}\n", in_part.members.join(" | "));
+        }
+        let is_interface = schema_type.kind == Kind::Interface && !is_interface_object;
+        let mut out = format!("{} {name}", if is_interface { "interface" } else { "type" });
+        let implements = |it: &PartType| it.members.iter().any(|member| member == name);
+        let interfaces: Vec<&str> = self.parts[part]
+            .types
+            .iter()
+            .filter(|(it, in_part)| {
+                self.schema.types[*it].kind == Kind::Interface && implements(in_part)
+            })
+            .map(|(it, _)| it.as_str())
+            .collect();
+        if !interfaces.is_empty() {
+            let _ = write!(out, " implements {}", interfaces.join(" & "));
+        }
+        for (key, is_resolvable) in &in_part.keys {
+            let resolvable = if *is_resolvable { "" } else { ", resolvable: false" };
+            let _ = write!(out, " @key(fields: \"{key}\"{resolvable})");
+        }
+        out.push_str(if is_interface_object { " @interfaceObject {\n" } else { " {\n" });
+        for (field, in_part) in &in_part.fields {
+            self.print_field(name, field, in_part, &mut out);
+        }
+        out + "}\n"
+    }
+
+    fn print_field(&self, ty: &str, name: &str, in_part: &PartField, out: &mut String) {
+        let field = &self.schema.types[ty].fields[name];
+        let mut field_type = field.ty();
+        if in_part.is_nullable && field_type.ends_with('!') {
+            field_type.pop();
+        }
+        let _ = write!(out, "  {name}{}: {field_type}", field.arguments);
+        for directive in &in_part.directives {
+            let _ = write!(out, " {directive}");
+        }
+        out.push('\n');
+    }
+}

@@ -1,0 +1,296 @@
+//! Makes a failing case smaller, as long as it fails in the same way.
+
+use apollo_compiler::Node;
+use apollo_compiler::ast::{
+    Definition, Directive, DirectiveList, Document, FieldDefinition, Selection,
+};
+use serde_json::Value;
+
+use crate::case::{Failure, Federation, Kind};
+use crate::operation::Operation;
+
+/// How often a smaller case is looked for.
+const ATTEMPTS: usize = 4_000;
+
+/// A failing case, made small.
+pub(crate) fn shrink(
+    mut federation: Federation,
+    mut operation: Operation,
+    kind: Kind,
+) -> (Federation, Operation) {
+    let mut attempts = ATTEMPTS;
+    loop {
+        let before = attempts;
+        let found = smaller_operation(&federation, &operation, kind, &mut attempts)
+            .map(|it| operation = it);
+        let found = smaller_subgraphs(&federation, &operation, kind, &mut attempts)
+            .map(|it| federation.subgraphs = it)
+            .or(found);
+        let found = smaller_truth(&federation, &operation, kind, &mut attempts)
+            .map(|it| federation = it)
+            .or(found);
+        if found.is_none() || attempts == 0 || attempts == before {
+            return (federation, operation);
+        }
+    }
+}
+
+/// How a case fails.
+pub(crate) fn failure(federation: &Federation, operation: &Operation) -> Option<Failure> {
+    match federation.compose() {
+        Err(failure) => Some(failure),
+        Ok(composed) => {
+            let document = composed.validate(operation)?;
+            composed.check(&document, operation).err()
+        }
+    }
+}
+
+fn fails(federation: &Federation, operation: &Operation, kind: Kind) -> bool {
+    let failure = std::panic::catch_unwind(|| failure(federation, operation));
+    failure.ok().flatten().is_some_and(|failure| failure.kind == kind)
+}
+
+/// Leaves out one thing after the other, the largest first, and keeps what still fails.
+fn leave_out(
+    document: &Document,
+    attempts: &mut usize,
+    still_fails: impl Fn(&Document) -> bool,
+) -> Option<Document> {
+    let mut smallest = None;
+    let mut current = document.clone();
+    let mut index = 0;
+    while *attempts > 0 {
+        let mut candidate = current.clone();
+        let mut scissors = Scissors { left: index };
+        if !scissors.cut(&mut candidate) {
+            break;
+        }
+        *attempts -= 1;
+        if still_fails(&candidate) {
+            current = candidate.clone();
+            smallest = Some(candidate);
+        } else {
+            index += 1;
+        }
+    }
+    smallest
+}
+
+fn smaller_operation(
+    federation: &Federation,
+    operation: &Operation,
+    kind: Kind,
+    attempts: &mut usize,
+) -> Option<Operation> {
+    let composed = federation.compose().ok()?;
+    let with_text = |document: &Document| Operation {
+        text: document.to_string(),
+        variables: operation.variables.clone(),
+    };
+    let document = Document::parse(&operation.text, "operation.graphql").ok()?;
+    let smaller = leave_out(&document, attempts, |document| {
+        let operation = with_text(document);
+        let Some(document) = composed.validate(&operation) else { return false };
+        composed.check(&document, &operation).is_err_and(|failure| failure.kind == kind)
+    });
+    let mut smaller = smaller.map_or_else(|| operation.clone(), |it| with_text(&it));
+    // Variables that are no longer defined are not sent.
+    let names: Vec<String> = smaller.variables.keys().cloned().collect();
+    for name in names {
+        if !smaller.text.contains(&format!("${name}")) {
+            smaller.variables.remove(&name);
+        }
+    }
+    (smaller.text != operation.text).then_some(smaller)
+}
+
+fn smaller_subgraphs(
+    federation: &Federation,
+    operation: &Operation,
+    kind: Kind,
+    attempts: &mut usize,
+) -> Option<Vec<(String, String)>> {
+    let mut current = federation.clone();
+    for index in (0..federation.subgraphs.len()).rev() {
+        let mut without = current.clone();
+        without.subgraphs.remove(index);
+        if fails(&without, operation, kind) {
+            current = without;
+            continue;
+        }
+        let (name, sdl) = current.subgraphs[index].clone();
+        let Ok(document) = Document::parse(&sdl, &name) else { continue };
+        let smaller = leave_out(&document, attempts, |document| {
+            let mut candidate = current.clone();
+            candidate.subgraphs[index].1 = document.to_string();
+            fails(&candidate, operation, kind)
+        });
+        if let Some(smaller) = smaller {
+            current.subgraphs[index].1 = smaller.to_string();
+        }
+    }
+    (current.subgraphs != federation.subgraphs).then_some(current.subgraphs)
+}
+
+/// Takes items out of lists, and arguments out of texts.
+fn smaller_truth(
+    federation: &Federation,
+    operation: &Operation,
+    kind: Kind,
+    attempts: &mut usize,
+) -> Option<Federation> {
+    let mut current = federation.clone();
+    let mut found = false;
+    let mut index = 0;
+    while *attempts > 0 {
+        let mut candidate = current.clone();
+        let mut left = index;
+        let truth = &mut candidate.truth;
+        let objects = truth.entities.iter_mut().chain([&mut truth.query, &mut truth.mutation]);
+        if !objects.flat_map(|object| object.values_mut()).any(|value| shorten(value, &mut left)) {
+            break;
+        }
+        *attempts -= 1;
+        if fails(&candidate, operation, kind) {
+            current = candidate;
+            found = true;
+        } else {
+            index += 1;
+        }
+    }
+    found.then_some(current)
+}
+
+/// Takes the item with this number out of the lists in a value.
+fn shorten(value: &mut Value, left: &mut usize) -> bool {
+    match value {
+        Value::Array(items) => {
+            if *left < items.len() {
+                items.remove(*left);
+                return true;
+            }
+            *left -= items.len();
+            items.iter_mut().any(|item| shorten(item, left))
+        }
+        Value::Object(entries) => entries.values_mut().any(|value| shorten(value, left)),
+        _ => false,
+    }
+}
+
+/// Cuts one thing out of a document: the one with this number.
+struct Scissors {
+    left: usize,
+}
+
+impl Scissors {
+    fn here(&mut self) -> bool {
+        let is_here = self.left == 0;
+        self.left = self.left.wrapping_sub(1);
+        is_here
+    }
+
+    fn one_of<T>(&mut self, items: &mut Vec<T>) -> bool {
+        if self.left < items.len() {
+            items.remove(self.left);
+            return true;
+        }
+        self.left -= items.len();
+        false
+    }
+
+    fn cut(&mut self, document: &mut Document) -> bool {
+        // The first definition is the operation, or what links to the federation.
+        let mut others = document.definitions.split_off(1);
+        let is_cut = self.one_of(&mut others);
+        document.definitions.append(&mut others);
+        if is_cut {
+            return true;
+        }
+        document.definitions.iter_mut().any(|definition| self.definition(definition))
+    }
+
+    fn definition(&mut self, definition: &mut Definition) -> bool {
+        match definition {
+            Definition::OperationDefinition(operation) => {
+                let operation = operation.make_mut();
+                self.one_of(&mut operation.variables)
+                    || self.selections(&mut operation.selection_set)
+            }
+            Definition::FragmentDefinition(fragment) => {
+                self.selections(&mut fragment.make_mut().selection_set)
+            }
+            Definition::ObjectTypeDefinition(object) => {
+                let object = object.make_mut();
+                self.one_of(&mut object.implements_interfaces)
+                    || self.directives(&mut object.directives)
+                    || self.fields(&mut object.fields)
+            }
+            Definition::InterfaceTypeDefinition(interface) => {
+                let interface = interface.make_mut();
+                self.directives(&mut interface.directives) || self.fields(&mut interface.fields)
+            }
+            Definition::UnionTypeDefinition(union) => self.one_of(&mut union.make_mut().members),
+            Definition::EnumTypeDefinition(definition) => {
+                self.one_of(&mut definition.make_mut().values)
+            }
+            Definition::InputObjectTypeDefinition(input) => {
+                self.one_of(&mut input.make_mut().fields)
+            }
+            _ => false,
+        }
+    }
+
+    fn fields(&mut self, fields: &mut Vec<Node<FieldDefinition>>) -> bool {
+        self.one_of(fields)
+            || fields.iter_mut().any(|field| {
+                let field = field.make_mut();
+                self.one_of(&mut field.arguments) || self.directives(&mut field.directives)
+            })
+    }
+
+    fn directives(&mut self, directives: &mut DirectiveList) -> bool {
+        let list: &mut Vec<Node<Directive>> = &mut directives.0;
+        self.one_of(list)
+    }
+
+    fn selections(&mut self, selections: &mut Vec<Selection>) -> bool {
+        if selections.len() > 1 && self.one_of(selections) {
+            return true;
+        }
+        for index in 0..selections.len() {
+            // What is in a fragment takes its place.
+            if let Selection::InlineFragment(fragment) = &selections[index]
+                && self.here()
+            {
+                let inside = fragment.selection_set.clone();
+                selections.splice(index..=index, inside);
+                return true;
+            }
+            if match &mut selections[index] {
+                Selection::Field(field) => {
+                    let field = field.make_mut();
+                    let has_alias = field.alias.is_some();
+                    if has_alias && self.here() {
+                        field.alias = None;
+                        return true;
+                    }
+                    self.directives(&mut field.directives)
+                        || self.one_of(&mut field.arguments)
+                        || self.selections(&mut field.selection_set)
+                }
+                Selection::InlineFragment(fragment) => {
+                    let fragment = fragment.make_mut();
+                    self.directives(&mut fragment.directives)
+                        || self.selections(&mut fragment.selection_set)
+                }
+                Selection::FragmentSpread(spread) => {
+                    self.directives(&mut spread.make_mut().directives)
+                }
+            } {
+                return true;
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,317 @@
+//! Splits a random schema at random into subgraphs that compose.
+//!
+//! An entity has a *hub*, the first subgraph that holds it: it knows all its keys, so that every other subgraph can be
+//! left for it and reached from it. That is enough for every field to be reachable.
+
+use indexmap::IndexMap;
+
+use crate::random::Random;
+use crate::schema::{Field, Kind, Schema, key_field};
+
+/// A schema, and which subgraph has what of it.
+pub(crate) struct Split {
+    pub(crate) schema: Schema,
+    pub(crate) parts: Vec<Part>,
+    /// For each entity, the subgraphs that can be asked for it; the hub first.
+    pub(crate) holders: IndexMap<String, Vec<usize>>,
+    /// The subgraph with an interface object for `Item`, and the one with the interface.
+    pub(crate) interface_object: Option<(usize, usize)>,
+}
+
+/// A subgraph.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    pub(crate) types: IndexMap<String, PartType>,
+}
+
+/// A type in a subgraph.
+#[derive(Debug, Default)]
+pub(crate) struct PartType {
+    pub(crate) fields: IndexMap<String, PartField>,
+    /// Field set, and whether it is resolvable.
+    pub(crate) keys: IndexMap<&'static str, bool>,
+    pub(crate) members: Vec<String>,
+}
+
+/// A field in a subgraph.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct PartField {
+    pub(crate) directives: Vec<String>,
+    /// Whether the type's outermost `!` is left out.
+    pub(crate) is_nullable: bool,
+}
+
+impl PartField {
+    pub(crate) fn is_external(&self) -> bool {
+        self.directives.iter().any(|it| it == "@external")
+    }
+}
+
+impl Split {
+    pub(crate) fn random(random: &mut Random) -> Self {
+        let schema = Schema::random(random);
+        let parts = (0..random.between(2, 4)).map(|_| Part::default()).collect();
+        let mut split = Self { schema, parts, holders: IndexMap::new(), interface_object: None };
+        if split.schema.types.contains_key("Item") && random.percent(40) {
+            split.interface_object =
+                Some((split.parts.len() - 1, random.below(split.parts.len() - 1)));
+        }
+        split.hold_entities(random);
+        split.place_interface_object(random);
+        split.place_fields(random);
+        split.place_roots(random);
+        split
+    }
+
+    /// Whether a subgraph may not know a type: where `Item` is an object, its objects have no types.
+    pub(crate) fn is_barred(&self, part: usize, name: &str) -> bool {
+        let Some(schema_type) = self.schema.types.get(name) else { return false };
+        self.interface_object.is_some_and(|(object, _)| object == part)
+            && name != "Item"
+            && (self.schema.interfaces(name).iter().any(|it| it == "Item")
+                || schema_type.members.iter().any(|member| self.is_barred(part, member)))
+    }
+
+    fn hold_entities(&mut self, random: &mut Random) {
+        let is_entity = |ty: &crate::schema::Type| ty.kind == Kind::Entity;
+        let entities: Vec<String> = self
+            .schema
+            .types
+            .iter()
+            .filter(|(_, ty)| is_entity(ty))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for entity in entities {
+            let mut open: Vec<usize> =
+                (0..self.parts.len()).filter(|part| !self.is_barred(*part, &entity)).collect();
+            let count = random.between(1, open.len().min(3));
+            open = random.some(&open, count);
+            if let Some((object, interface)) = self.interface_object
+                && self.is_barred(object, &entity)
+                && !open.contains(&interface)
+            {
+                open.push(interface);
+            }
+            open.rotate_left(random.below(count));
+            for (index, part) in open.iter().enumerate() {
+                let pool = self.schema.types[&entity].keys.clone();
+                let count = random.between(1, pool.len());
+                let mut keys = if index == 0 { pool.clone() } else { random.some(&pool, count) };
+                if pool[0] == "id"
+                    && !keys.contains(&"id")
+                    && !self.schema.interfaces(&entity).is_empty()
+                {
+                    keys.insert(0, "id");
+                }
+                for key in keys {
+                    self.add_key(*part, &entity, key, true);
+                }
+            }
+            self.holders.insert(entity, open);
+        }
+    }
+
+    fn add_key(&mut self, part: usize, entity: &str, key: &'static str, is_resolvable: bool) {
+        let in_part = self.parts[part].types.entry(entity.to_owned()).or_default();
+        in_part.keys.insert(key, is_resolvable);
+        for name in ["id", "code", "region", "marks", "legs"] {
+            // What is in braces is below the key's own fields, which go first.
+            if key.split(' ').take_while(|it| *it != "{").any(|it| it == name) {
+                let field = self.schema.types[entity]
+                    .fields
+                    .entry(name.to_owned())
+                    .or_insert_with(|| key_field(name));
+                field.is_relied_on = true;
+                let base = field.base.clone();
+                let in_part = &mut self.parts[part].types[entity];
+                in_part.fields.entry(name.to_owned()).or_default();
+                self.ensure(part, &base, &mut Random::new(0));
+            }
+        }
+    }
+
+    /// Makes a subgraph know a type that its fields return.
+    pub(crate) fn ensure(&mut self, part: usize, name: &str, random: &mut Random) {
+        let Some(schema_type) = self.schema.types.get(name).cloned() else { return };
+        if self.parts[part].types.contains_key(name) {
+            return;
+        }
+        match schema_type.kind {
+            Kind::Entity => {
+                let key = if self.schema.interfaces(name).is_empty() {
+                    random.pick(&schema_type.keys)
+                } else {
+                    schema_type.keys[0]
+                };
+                let key = if key != "id" && schema_type.keys.contains(&"id") { "id" } else { key };
+                self.add_key(part, name, key, random.percent(30));
+            }
+            Kind::Value => {
+                self.parts[part].types.insert(name.to_owned(), PartType::default());
+                for (field_name, field) in &schema_type.fields {
+                    self.place(part, name, field_name, random);
+                    self.ensure(part, &field.base, random);
+                }
+            }
+            Kind::Interface
+                if self.interface_object.is_some_and(|(object, _)| object == part)
+                    && name == "Item" =>
+            {
+                let mut in_part = PartType::default();
+                in_part.keys.insert("id", true);
+                in_part.fields.insert("id".to_owned(), PartField::default());
+                self.parts[part].types.insert(name.to_owned(), in_part);
+            }
+            Kind::Interface | Kind::Union => {
+                self.parts[part].types.insert(name.to_owned(), PartType::default());
+                let open: Vec<String> = schema_type
+                    .members
+                    .iter()
+                    .filter(|it| !self.is_barred(part, it))
+                    .cloned()
+                    .collect();
+                let mut members: Vec<String> = open
+                    .iter()
+                    .filter(|it| self.parts[part].types.contains_key(*it))
+                    .cloned()
+                    .collect();
+                members.retain(|_| random.percent(85));
+                if members.is_empty() {
+                    let count = random.between(1, open.len());
+                    members = random.some(&open, count);
+                }
+                for member in &members {
+                    self.ensure(part, member, random);
+                }
+                self.parts[part].types[name].members = members;
+            }
+        }
+    }
+
+    /// Puts a field into a subgraph.
+    pub(crate) fn place(&mut self, part: usize, ty: &str, field_name: &str, random: &mut Random) {
+        let base = self.schema.types[ty].fields[field_name].base.clone();
+        self.parts[part]
+            .types
+            .entry(ty.to_owned())
+            .or_default()
+            .fields
+            .entry(field_name.to_owned())
+            .or_default();
+        self.ensure(part, &base, random);
+    }
+
+    fn place_interface_object(&mut self, random: &mut Random) {
+        let Some((object, interface)) = self.interface_object else { return };
+        let members = self.schema.types["Item"].members.clone();
+        for member in &members {
+            self.add_key(interface, member, "id", true);
+        }
+        let mut in_part = PartType { members: members.clone(), ..PartType::default() };
+        in_part.keys.insert("id", true);
+        self.parts[interface].types.insert("Item".to_owned(), in_part);
+        self.ensure(object, "Item", random);
+        let bases: Vec<String> =
+            self.schema.types.keys().filter(|it| !self.is_barred(object, it)).cloned().collect();
+        for name in ["stars", "badge"] {
+            let mut field = Schema::field(&bases, random);
+            // It is asked for before it is known whether the object's type is one for which it is wanted; an error then
+            // shows where one server would have none.
+            field.is_relied_on = true;
+            for ty in members.iter().map(String::as_str).chain(["Item"]) {
+                self.schema.types[ty].fields.insert(name.to_owned(), field.clone());
+            }
+            self.place(object, "Item", name, random);
+        }
+    }
+
+    /// Every field of an entity that is not in a key goes to one of its holders, or to several.
+    fn place_fields(&mut self, random: &mut Random) {
+        for (entity, holders) in self.holders.clone() {
+            let fields: Vec<(String, Field)> = self.schema.types[&entity]
+                .fields
+                .iter()
+                .filter(|(name, _)| !self.is_placed(&entity, name))
+                .map(|(name, field)| (name.clone(), field.clone()))
+                .collect();
+            for (name, field) in fields {
+                let open: Vec<usize> = holders
+                    .iter()
+                    .copied()
+                    .filter(|part| !self.is_barred(*part, &field.base))
+                    .collect();
+                if open.is_empty() {
+                    self.schema.types[&entity].fields[&name] = Field::new("String", "_");
+                    self.place(holders[0], &entity, &name, random);
+                    continue;
+                }
+                let count = if random.percent(70) { 1 } else { random.between(1, open.len()) };
+                for part in random.some(&open, count) {
+                    self.place(part, &entity, &name, random);
+                }
+            }
+        }
+    }
+
+    fn is_placed(&self, ty: &str, field_name: &str) -> bool {
+        let has = |part: &Part, ty: &str| {
+            part.types.get(ty).is_some_and(|it| it.fields.contains_key(field_name))
+        };
+        self.parts.iter().any(|part| has(part, ty))
+            || (self.interface_object.is_some()
+                && ["stars", "badge"].contains(&field_name)
+                && self.schema.interfaces(ty).iter().any(|it| it == "Item"))
+    }
+
+    fn place_roots(&mut self, random: &mut Random) {
+        let bases: Vec<String> = self.schema.types.keys().cloned().collect();
+        let root = crate::schema::Type {
+            kind: Kind::Value,
+            fields: IndexMap::new(),
+            keys: Vec::new(),
+            members: Vec::new(),
+        };
+        self.schema.types.insert("Query".to_owned(), root.clone());
+        let mut number = 0;
+        for part in 0..self.parts.len() {
+            let open: Vec<String> =
+                bases.iter().filter(|it| !self.is_barred(part, it)).cloned().collect();
+            for _ in 0..random.between(1, 3) {
+                number += 1;
+                let mut field = Schema::field(&open, random);
+                if random.percent(70) {
+                    field = Field::new(
+                        &random.pick(&open),
+                        ["_", "[_]", "[_!]!", "[[_]]"][random.below(4)],
+                    );
+                }
+                let (base, name) = (field.base.clone(), format!("q{number}"));
+                self.schema.types["Query"].fields.insert(name.clone(), field);
+                self.place(part, "Query", &name, random);
+                let other = random.below(self.parts.len());
+                if random.percent(20) && !self.is_barred(other, &base) {
+                    self.place(other, "Query", &name, random);
+                }
+            }
+        }
+        if !random.percent(35) {
+            return;
+        }
+        self.schema.types.insert("Mutation".to_owned(), root);
+        for number in 0..random.between(2, 4) {
+            let part = random.below(self.parts.len());
+            let open: Vec<String> =
+                bases.iter().filter(|it| !self.is_barred(part, it)).cloned().collect();
+            let field = if random.percent(50) {
+                let mut field = Field::new("String", "_");
+                field.arguments = "(first: Int = 3)";
+                field
+            } else {
+                Field::new(&random.pick(&open), "_")
+            };
+            let name = format!("m{number}");
+            self.schema.types["Mutation"].fields.insert(name.clone(), field);
+            self.place(part, "Mutation", &name, random);
+        }
+    }
+}

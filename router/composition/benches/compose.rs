@@ -13,7 +13,7 @@ fn main() {
     // `cargo test --benches` only wants to know that it works.
     let is_test = !std::env::args().any(|argument| argument == "--bench");
     let sizes: &[(usize, usize)] =
-        if is_test { &[(5, 20)] } else { &[(3, 30), (10, 100), (30, 100), (100, 100), (250, 100)] };
+        if is_test { &[(5, 20)] } else { &[(3, 30), (10, 100), (30, 100), (100, 100)] };
     println!(
         "{:>9} {:>6} {:>9} {:>9} {:>9}",
         "subgraphs", "types", "SDL in", "best ms", "peak MiB"
@@ -22,21 +22,35 @@ fn main() {
         let sources = federation(*subgraphs, *types);
         let input: usize = sources.iter().map(|source| source.sdl.len()).sum();
         let rounds = if *subgraphs < 100 { 5 } else { 3 };
-        let best = (0..rounds).map(|_| millis(&sources)).fold(f64::INFINITY, f64::min);
+        let mut best = (f64::INFINITY, f64::INFINITY);
+        for _ in 0..rounds {
+            let (cpu, elapsed) = millis(&sources);
+            best = (best.0.min(cpu), best.1.min(elapsed));
+        }
         println!(
-            "{subgraphs:>9} {types:>6} {:>6} KiB {best:>9.1} {:>9}",
+            "{subgraphs:>9} {types:>6} {:>6} KiB {:>7.1} ms {:>7.1} ms {:>5} MiB",
             input / 1024,
+            best.0,
+            best.1,
             peak_mib().map_or_else(|| "?".to_owned(), |mib| mib.to_string())
         );
     }
 }
 
-fn millis(sources: &[SubgraphSource]) -> f64 {
-    let start = Instant::now();
+/// The time that composing takes: on the processor, and on the clock.
+fn millis(sources: &[SubgraphSource]) -> (f64, f64) {
+    let (start, cpu) = (Instant::now(), cpu_ms());
     let composed = compose(black_box(sources));
-    let elapsed = start.elapsed();
+    let (elapsed, cpu) = (start.elapsed(), cpu_ms() - cpu);
     black_box(composed.expect("the generated federation composes"));
-    elapsed.as_secs_f64() * 1000.0
+    (cpu, elapsed.as_secs_f64() * 1000.0)
+}
+
+/// The time that the thread has had the processor for, where the system tells.
+fn cpu_ms() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let nanoseconds = stat.split_whitespace().next().and_then(|first| first.parse::<f64>().ok());
+    nanoseconds.map_or(f64::NAN, |nanoseconds| nanoseconds / 1_000_000.0)
 }
 
 /// The most memory that the process ever held, where the system tells.
@@ -85,7 +99,7 @@ fn schema(index: usize, subgraphs: usize, types: usize) -> String {
         );
     }
     for number in 0..extended {
-        let neighbour = (index + 1 + number % 5) % subgraphs;
+        let neighbour = (index + 1 + number % (subgraphs - 1).min(5)) % subgraphs;
         let _ = writeln!(
             sdl,
             "type Entity{neighbour}x{number} @key(fields: \"id\") {{\n  id: ID!\n  size: Int @external\n  \

@@ -14,7 +14,12 @@ pub(crate) fn check(subgraphs: &[Subgraph], supergraph_sdl: &str) -> Vec<Composi
     }
     // What does not even parse is reported by the step that reads the supergraph.
     let Ok(schema) = Schema::parse(supergraph_sdl, "supergraph.graphql") else { return Vec::new() };
-    let mut check = Check { subgraphs, schema: &schema, errors: Vec::new() };
+    check_schema(subgraphs, &schema)
+}
+
+/// The same of a parsed supergraph.
+pub(crate) fn check_schema(subgraphs: &[Subgraph], schema: &Schema) -> Vec<CompositionError> {
+    let mut check = Check { subgraphs, schema, errors: Vec::new() };
     check.query_root();
     for ty in schema.types.values().filter(|ty| !ty.is_built_in() && !is_hidden_type(ty)) {
         check.children(ty);

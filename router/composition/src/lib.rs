@@ -13,7 +13,9 @@
 
 mod accessibility;
 mod auth;
+mod change;
 mod code;
+mod contract;
 mod error;
 mod link;
 mod merge;
@@ -21,7 +23,9 @@ mod satisfiability;
 mod subgraph;
 mod validation;
 
+pub use change::{Change, Impact, Usage, changes};
 pub use code::{CODES, Code, Severity};
+pub use contract::Contract;
 pub use error::{CompositionError, CompositionErrors, Hint, SubgraphLocation};
 
 use crate::subgraph::Subgraph;

@@ -21,6 +21,7 @@ use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::ExtendedType;
 
 use self::composed::ComposedDirectives;
+pub(crate) use self::print::INACCESSIBLE;
 use crate::error::{CompositionError, Hint, SubgraphLocation};
 use crate::subgraph::Subgraph;
 

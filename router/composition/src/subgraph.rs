@@ -4,7 +4,7 @@ mod context;
 mod field_use;
 mod graphql;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use apollo_compiler::ast::{FieldDefinition, OperationType};
 use apollo_compiler::collections::{IndexMap, IndexSet};
@@ -31,6 +31,8 @@ pub(crate) struct Subgraph {
     pub(crate) extensions: BTreeSet<Name>,
     /// From the subgraph's names of its root types to `Query`, `Mutation` and `Subscription`.
     root_names: BTreeMap<Name, Name>,
+    /// The keys of each type that has any.
+    keys: HashMap<Name, Vec<(FieldSet, bool)>>,
     field_use: FieldUse,
     /// The key fields of types that Federation 1 extends here without repeating their keys.
     inherited_keys: BTreeSet<(Name, Name)>,
@@ -96,11 +98,17 @@ impl Subgraph {
             orphans,
             extensions,
             root_names,
+            keys: HashMap::new(),
             field_use: FieldUse::default(),
             inherited_keys: BTreeSet::new(),
         };
         graphql::check(&subgraph.name, &subgraph.schema, &subgraph.link)?;
         subgraph.add_query_root();
+        let keys = subgraph.schema.types.iter().filter_map(|(name, ty)| {
+            let keys = subgraph.parse_keys(ty);
+            (!keys.is_empty()).then(|| (name.clone(), keys))
+        });
+        subgraph.keys = keys.collect();
         subgraph.field_use = FieldUse::of(&subgraph);
         Ok(subgraph)
     }
@@ -110,9 +118,11 @@ impl Subgraph {
         let mut keys: BTreeSet<(Name, Name)> = BTreeSet::new();
         for subgraph in subgraphs.iter() {
             for ty in subgraph.schema.types.values() {
-                let fields = subgraph.keys(ty).into_iter().flat_map(|(key, _)| key.selections);
+                let fields = subgraph.keys(ty).iter().flat_map(|(key, _)| &key.selections);
                 keys.extend(fields.filter_map(|selection| match selection {
-                    FieldSetSelection::Field(field) => Some((ty.name().clone(), field.name)),
+                    FieldSetSelection::Field(field) => {
+                        Some((ty.name().clone(), field.name.clone()))
+                    }
                     FieldSetSelection::InlineFragment { .. } => None,
                 }));
             }
@@ -180,7 +190,11 @@ impl Subgraph {
 
     /// The keys of a type: field set and whether it is resolvable. Field sets that do not parse are left out, and those
     /// on interfaces of Federation 1, where they meant nothing.
-    pub(crate) fn keys(&self, ty: &ExtendedType) -> Vec<(FieldSet, bool)> {
+    pub(crate) fn keys(&self, ty: &ExtendedType) -> &[(FieldSet, bool)] {
+        self.keys.get(ty.name()).map_or(&[], Vec::as_slice)
+    }
+
+    fn parse_keys(&self, ty: &ExtendedType) -> Vec<(FieldSet, bool)> {
         if ty.is_interface() && self.link.version.is_none() {
             return Vec::new();
         }

@@ -1,4 +1,7 @@
-//! The command line: `router serve`, `router compose`, `router plan`.
+//! The command line: `router serve`, `router compose`, `router check`, `router plan`.
+
+mod check;
+mod compose;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -7,17 +10,18 @@ use std::time::Duration;
 
 use apollo_compiler::ExecutableDocument;
 use clap::{Args, Parser};
-use composition::Composition;
 use playground::Example;
 use supergraph::Supergraph;
 
+pub use self::check::Check;
+pub use self::compose::Compose;
 use crate::app::{AppParts, app};
 use crate::config::{Config, environment};
 use crate::error::StartError;
 use crate::graph::CurrentGraph;
 use crate::serve::{asked_to_end, bind, serve};
 use crate::service_token::system_clock;
-use crate::source::{Inputs, Reader, Source, compose, keep_loaded};
+use crate::source::{Reader, Source, keep_loaded};
 use crate::subgraphs::Connector;
 use crate::telemetry::{LogFormat, install_logs, install_metrics, tend};
 
@@ -29,6 +33,8 @@ pub enum Command {
     Serve(Serve),
     /// Compose subgraphs, and print the supergraph or everything that stands in the way.
     Compose(Compose),
+    /// Say what changed between two graphs, and which operations it breaks; fails where something breaks.
+    Check(Check),
     /// Print the query plan of an operation.
     Plan(Plan),
 }
@@ -56,20 +62,6 @@ pub struct Serve {
     log_format: LogFormat,
 }
 
-/// `router compose`.
-#[derive(Debug, Args)]
-pub struct Compose {
-    /// The subgraphs to compose.
-    #[arg(value_name = "SUPERGRAPH.YAML")]
-    source: PathBuf,
-    /// Where to write the supergraph, instead of printing it.
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// The settings: how subgraphs are asked for their schema.
-    #[arg(long, value_name = "ROUTER.YAML")]
-    config: Option<PathBuf>,
-}
-
 /// `router plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
@@ -90,6 +82,7 @@ impl Command {
         match self {
             Self::Serve(serve) => serve.run().await,
             Self::Compose(compose) => compose.run(out).await,
+            Self::Check(check) => check.run(out).await,
             Self::Plan(plan) => plan.run(out),
         }
     }
@@ -133,25 +126,6 @@ impl Serve {
             config.supergraph.compose.clone_from(&self.compose);
         }
         Ok(config)
-    }
-}
-
-impl Compose {
-    async fn run(self, out: &mut dyn Write) -> Result<(), StartError> {
-        let config = read_config(self.config.as_deref())?;
-        let connector = Connector::http(&config, &environment, system_clock)?;
-        let source = Source::Compose(self.source);
-        let inputs = Reader::new(source, connector, &environment, Duration::ZERO).read().await?;
-        let Inputs::Subgraphs(subgraphs) = inputs else { return Err(StartError::NoSupergraph) };
-        let Composition { supergraph_sdl, hints } = compose(&subgraphs)?;
-        for hint in hints {
-            eprintln!("hint: {}  {}", hint.code, hint.message);
-        }
-        match self.output {
-            Some(path) => std::fs::write(&path, supergraph_sdl)
-                .map_err(|source| StartError::Write { path, source }),
-            None => print(out, &supergraph_sdl),
-        }
     }
 }
 

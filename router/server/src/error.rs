@@ -75,9 +75,26 @@ pub enum StartError {
     /// The subgraphs do not compose.
     #[error("the subgraphs do not compose:\n{0}")]
     Composition(String),
+    /// What a contract shows of a supergraph makes no sense.
+    #[error("the contract does not hold:\n{0}")]
+    Contract(String),
+    /// Several at once, each a sentence.
+    #[error("{}", sentences(.0))]
+    Several(Vec<StartError>),
     /// The supergraph cannot be used.
     #[error("the supergraph cannot be used: {0}")]
     Supergraph(String),
+    /// A schema to compare cannot be used.
+    #[error("the schema of `{}` cannot be used: {reason}", path.display())]
+    Schemas {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A check found that something breaks.
+    #[error("{0}")]
+    Breaking(String),
     /// An operation has no plan.
     #[error("the operation cannot be planned: {0}")]
     Operation(String),
@@ -108,8 +125,16 @@ pub enum StartError {
 impl StartError {
     /// Whether it may pass by itself: a subgraph that is still starting.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Schema { .. })
+        match self {
+            Self::Schema { .. } => true,
+            Self::Several(errors) => errors.iter().all(Self::is_passing),
+            _ => false,
+        }
     }
+}
+
+fn sentences(errors: &[StartError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// The reason alone, without the operating system's number.

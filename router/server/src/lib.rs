@@ -44,7 +44,7 @@ mod telemetry;
 mod transport;
 
 pub use app::{AppParts, app};
-pub use command::{Command, Compose, Plan, Serve};
+pub use command::{Check, Command, Compose, Plan, Serve};
 pub use composition::{Composition, SubgraphSource};
 pub use config::*;
 pub use error::StartError;

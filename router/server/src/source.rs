@@ -100,16 +100,22 @@ impl<'a> Reader<'a> {
             Source::Compose(path) => {
                 let file = SupergraphYaml::read(&path, self.environment)?;
                 self.fetched.retain(|entry, _| file.subgraphs.contains(entry));
-                let mut subgraphs = Vec::new();
+                let (mut subgraphs, mut errors) = (Vec::new(), Vec::new());
                 for entry in file.subgraphs {
-                    let sdl = self.sdl(&entry).await?;
-                    subgraphs.push(SubgraphSource {
-                        name: entry.name,
-                        url: entry.routing_url,
-                        sdl,
-                    });
+                    match self.sdl(&entry).await {
+                        Ok(sdl) => subgraphs.push(SubgraphSource {
+                            name: entry.name,
+                            url: entry.routing_url,
+                            sdl,
+                        }),
+                        Err(error) => errors.push(error),
+                    }
                 }
-                Ok(Inputs::Subgraphs(subgraphs))
+                match errors.len() {
+                    0 => Ok(Inputs::Subgraphs(subgraphs)),
+                    1 => Err(errors.remove(0)),
+                    _ => Err(StartError::Several(errors)),
+                }
             }
         }
     }

@@ -191,10 +191,21 @@ impl Subgraph {
             .await
             .map_err(|error| error.to_string())?;
         let body: Answer = serde_json::from_slice(&answer.body)
-            .map_err(|_| format!("status {}, and no GraphQL answer", answer.status))?;
+            .map_err(|_| match answer.status {
+                401 | 403 => format!(
+                    "status {}: it refuses the router; does `subgraphs.{}.service_token` have the right key?",
+                    answer.status, self.name
+                ),
+                status => format!("status {status}, and no GraphQL answer"),
+            })?;
         match (body.data, body.errors.into_iter().next()) {
+            (Some(data), _) if data.service.sdl.trim().is_empty() => {
+                Err("its schema is empty".to_owned())
+            }
             (Some(data), _) => Ok(data.service.sdl),
-            (None, Some(error)) => Err(error.message),
+            (None, Some(error)) => {
+                Err(format!("it refuses `{{ _service {{ sdl }} }}`: {}", error.message))
+            }
             (None, None) => Err(format!("status {}, and no `data`", answer.status)),
         }
     }

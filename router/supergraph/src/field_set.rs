@@ -56,6 +56,9 @@ pub struct FieldSetError {
 impl FieldSet {
     /// Parses `id name`, with or without braces around it.
     pub fn parse(text: &str) -> Result<Self, FieldSetError> {
+        if let Some(field_set) = plain(text) {
+            return Ok(field_set);
+        }
         let error = |reason: String| FieldSetError { text: text.to_owned(), reason };
         let inner =
             text.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);
@@ -89,6 +92,23 @@ impl FieldSet {
             }
         })
     }
+}
+
+/// What most field sets are: `id name`, fields without anything. It need not be parsed as a document.
+fn plain(text: &str) -> Option<FieldSet> {
+    let mut names = text.split_ascii_whitespace().peekable();
+    names.peek()?;
+    let selections = names.map(|name| {
+        let field = FieldSetField {
+            alias: None,
+            name: Name::new(name).ok()?,
+            arguments: String::new(),
+            directives: Vec::new(),
+            selections: FieldSet::default(),
+        };
+        Some(FieldSetSelection::Field(field))
+    });
+    Some(FieldSet { selections: selections.collect::<Option<_>>()? })
 }
 
 fn convert(selections: &[ast::Selection]) -> Result<FieldSet, String> {

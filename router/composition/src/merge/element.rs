@@ -47,7 +47,7 @@ impl Merge<'_> {
                 let _ = write!(out, "\n  @join__type(graph: {graph}{object})");
             }
             for (key, resolvable) in keys {
-                let unresolvable = if resolvable { "" } else { ", resolvable: false" };
+                let unresolvable = if *resolvable { "" } else { ", resolvable: false" };
                 let _ = write!(
                     out,
                     "\n  @join__type(graph: {graph}, key: {:?}{extension}{unresolvable}{object})",

@@ -92,14 +92,16 @@ const PURPOSE: &str = r#"enum link__Purpose
 
 "#;
 
+/// The specification of `@inaccessible`: its URL and its definition.
+pub(crate) const INACCESSIBLE: (&str, &str) = (
+    "https://specs.apollo.dev/inaccessible/v0.2",
+    "directive @inaccessible on FIELD_DEFINITION | OBJECT | INTERFACE | UNION | ARGUMENT_DEFINITION | SCALAR | ENUM | ENUM_VALUE | INPUT_OBJECT | INPUT_FIELD_DEFINITION\n\n",
+);
+
 /// A feature that elements may use: its version, its purpose, and its definitions.
 fn feature(name: &str) -> (&'static str, &'static str, &'static str) {
     match name {
-        "inaccessible" => (
-            "v0.2",
-            ", for: SECURITY",
-            "directive @inaccessible on FIELD_DEFINITION | OBJECT | INTERFACE | UNION | ARGUMENT_DEFINITION | SCALAR | ENUM | ENUM_VALUE | INPUT_OBJECT | INPUT_FIELD_DEFINITION\n\n",
-        ),
+        "inaccessible" => ("v0.2", ", for: SECURITY", INACCESSIBLE.1),
         "authenticated" => (
             "v0.1",
             ", for: SECURITY",

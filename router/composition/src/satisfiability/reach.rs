@@ -1,6 +1,7 @@
 //! Which subgraphs can be reached with an object in hand, and what they resolve there.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use apollo_compiler::Name;
 use supergraph::{
@@ -41,6 +42,7 @@ pub(super) struct Reach<'a> {
     supergraph: &'a Supergraph,
     /// The interfaces of each object type.
     interfaces: HashMap<&'a Name, Vec<&'a CompositeType>>,
+    entries: HashMap<Name, Rc<[Entry<'a>]>>,
     known: HashMap<(Name, Position), BTreeSet<Position>>,
     /// Closures being computed, with what they found so far: a key may need an object whose key needs this one.
     open: HashMap<(Name, Position), BTreeSet<Position>>,
@@ -61,6 +63,7 @@ impl<'a> Reach<'a> {
         Self {
             supergraph,
             interfaces,
+            entries: HashMap::new(),
             known: HashMap::new(),
             open: HashMap::new(),
             required: HashSet::new(),
@@ -69,34 +72,19 @@ impl<'a> Reach<'a> {
     }
 
     /// The keys by which subgraphs answer for an object type, its own and those of its interfaces.
-    pub(super) fn entries(&self, object: &Name) -> Vec<Entry<'a>> {
-        let Some(own) = self.supergraph.composite_type(object) else { return Vec::new() };
+    pub(super) fn entries(&mut self, object: &Name) -> Rc<[Entry<'a>]> {
+        if let Some(entries) = self.entries.get(object) {
+            return entries.clone();
+        }
+        let own = self.supergraph.composite_type(object);
         let interfaces = self.interfaces.get(object).into_iter().flatten().copied();
-        std::iter::once(own).chain(interfaces).flat_map(|ty| self.entries_by(ty, own)).collect()
-    }
-
-    /// The keys that subgraphs have on one of these types.
-    fn entries_by(
-        &self,
-        ty: &'a CompositeType,
-        own: &'a CompositeType,
-    ) -> impl Iterator<Item = Entry<'a>> + use<'a> {
-        self.supergraph.subgraph_ids().flat_map(move |subgraph| {
-            let presence = ty.presences.get(subgraph);
-            let presence = presence.filter(|presence| {
-                presence.is_interface_object || presence.runtime_types.contains(&own.name)
-            });
-            presence.into_iter().flat_map(move |presence| {
-                let answer = if presence.is_interface_object { &ty.name } else { &own.name };
-                let resolvable = presence.keys.iter().filter(|key| key.resolvable);
-                resolvable.map(move |Key { field_set, .. }| Entry {
-                    subgraph,
-                    type_name: &ty.name,
-                    key: field_set,
-                    answer,
-                })
-            })
-        })
+        let types = own.into_iter().chain(interfaces);
+        let entries: Rc<[Entry<'a>]> = own
+            .into_iter()
+            .flat_map(|own| types.clone().flat_map(|ty| entries_by(ty, own)))
+            .collect();
+        self.entries.insert(object.clone(), entries.clone());
+        entries
     }
 
     /// All positions that an object can be brought to from any of these; a root type stands in all its subgraphs.
@@ -323,8 +311,28 @@ impl<'a> Reach<'a> {
     fn is_a(&self, object: &Name, condition: &Name) -> bool {
         self.supergraph
             .composite_type(condition)
-            .is_some_and(|ty| ty.runtime_types.contains(object))
+            .is_some_and(|ty| ty.runtime_types.binary_search(object).is_ok())
     }
+}
+
+/// The keys that subgraphs have on one of an object type's types.
+fn entries_by<'a>(
+    ty: &'a CompositeType,
+    own: &'a CompositeType,
+) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+    ty.presences.iter().flat_map(move |(subgraph, presence)| {
+        let knows = || {
+            presence.is_interface_object || presence.runtime_types.binary_search(&own.name).is_ok()
+        };
+        let answer = if presence.is_interface_object { &ty.name } else { &own.name };
+        let resolvable = presence.keys.iter().filter(move |key| key.resolvable && knows());
+        resolvable.map(move |Key { field_set, .. }| Entry {
+            subgraph,
+            type_name: &ty.name,
+            key: field_set,
+            answer,
+        })
+    })
 }
 
 /// Whether a representation may carry this `__typename`: a concrete type must be known first, an interface object only

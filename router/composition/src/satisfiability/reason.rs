@@ -79,13 +79,12 @@ fn why_not_there(
             .field_presence(ty, field, subgraph)
             .is_some_and(supergraph::FieldPresence::resolvable)
     })?;
-    let keys: Vec<_> =
-        reach.entries(object).into_iter().filter(|entry| entry.subgraph == subgraph).collect();
-    if keys.is_empty() {
+    let entries = reach.entries(object);
+    let mut keys = entries.iter().filter(|entry| entry.subgraph == subgraph).peekable();
+    if keys.peek().is_none() {
         return Some(format!("has it, but no resolvable `@key` of `{owner}` leads there"));
     }
     let missing: Vec<String> = keys
-        .iter()
         .map(|entry| {
             if may_name(positions, object, entry.type_name)
                 && !reach.has_all(object, positions, entry.key)

@@ -29,7 +29,7 @@ impl FieldUse {
         let mut used = Self::default();
         for ty in subgraph.schema.types.values().filter(|ty| !ty.is_built_in()) {
             for (key, _) in subgraph.keys(ty) {
-                note(subgraph, ty.name(), &key, &mut used.keys);
+                note(subgraph, ty.name(), key, &mut used.keys);
             }
             for field in subgraph.fields(ty) {
                 if let Some(requires) = subgraph.field_set(field, "requires") {

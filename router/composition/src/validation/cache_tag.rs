@@ -51,12 +51,9 @@ impl Check<'_> {
     }
 
     fn entity_cache_tag(&mut self, ty: &ExtendedType, tag: &CacheTag) {
-        let keys: Vec<FieldSet> = self
-            .subgraph
-            .keys(ty)
-            .into_iter()
-            .filter_map(|(key, resolvable)| resolvable.then_some(key))
-            .collect();
+        let keys = self.subgraph.keys(ty).iter();
+        let keys: Vec<&FieldSet> =
+            keys.filter_map(|(key, resolvable)| resolvable.then_some(key)).collect();
         if keys.is_empty() {
             let message = format!("{} is on a type without a resolvable `@key`", tag.subject);
             self.error("CACHE_TAG_ENTITY_NOT_RESOLVABLE", message, tag.span);

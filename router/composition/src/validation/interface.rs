@@ -32,7 +32,7 @@ impl Check<'_> {
         for (key, resolvable) in subgraph.keys(interface) {
             for object in subgraph.implementing_types(interface.name()) {
                 let has = subgraph.keys(object).iter().any(|(own, own_resolvable)| {
-                    selected(own) == selected(&key) && (*own_resolvable || !resolvable)
+                    selected(own) == selected(key) && (*own_resolvable || !resolvable)
                 });
                 if !has {
                     let message = format!(

@@ -29,7 +29,7 @@ subgraphs:
     folder
 }
 
-fn router(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn router(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_router"))
         .args(arguments)
         .current_dir(folder)
@@ -38,7 +38,7 @@ fn router(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
 }

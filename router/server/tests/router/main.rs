@@ -1,7 +1,9 @@
 //! The router as its clients, its subgraphs and its operators meet it: over sockets, and on the command line.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod check;
 mod command;
+mod compose;
 mod forwarding;
 mod health;
 mod http_client;

@@ -38,12 +38,16 @@ enum Command {
         /// Where the subgraphs are.
         #[arg(long)]
         subgraphs: SocketAddr,
+        /// Make the exchanges that our executor makes without the entity store.
+        #[arg(long)]
+        without_store: bool,
     },
 }
 
 #[derive(Debug, clap::Args)]
 struct Run {
-    /// `NAME=COMMAND`; `{supergraph}` and `{port}` stand for what it serves, and where. Ratios are against the first.
+    /// `NAME=COMMAND`; `{supergraph}`, `{port}` and `{subgraphs}` stand for what it serves, where, and the address of the
+    /// subgraphs. Ratios are against the first.
     #[arg(long = "router", required = true)]
     routers: Vec<RouterCommand>,
     /// Which workload; all where none is named.
@@ -79,10 +83,10 @@ async fn main() -> anyhow::Result<()> {
             let latency = Duration::from_millis(latency_ms);
             server::serve(listener, federation, latency).await.map(|never| match never {})
         }
-        Command::Floor { workload, listen, subgraphs } => {
+        Command::Floor { workload, listen, subgraphs, without_store } => {
             let workload = Workload::read(&workload)?;
             let listener = TcpListener::bind(listen).await?;
-            let options = Options::default();
+            let options = Options { entity_store: !without_store, ..Options::default() };
             floor::serve(listener, &workload, subgraphs, &options).await.map(|never| match never {})
         }
     }

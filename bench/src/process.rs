@@ -16,7 +16,8 @@ const TICKS: f64 = 100.0;
 /// How long a router may take to answer for the first time.
 const START: Duration = Duration::from_mins(1);
 
-/// A command that serves a supergraph: `{supergraph}` and `{port}` in it stand for what it serves, and where.
+/// A command that serves a supergraph. `{supergraph}`, `{port}` and `{subgraphs}` in it stand for what it serves, where,
+/// and the address of the subgraphs.
 #[derive(Debug, Clone)]
 pub struct RouterCommand {
     /// How the table calls it.
@@ -44,13 +45,14 @@ impl Router {
     /// Starts it, and waits for its first answer without errors to `body`, which is returned.
     pub async fn start(
         router: &RouterCommand,
-        supergraph: &str,
+        (supergraph, subgraphs): (&str, SocketAddr),
         address: SocketAddr,
         body: &Bytes,
     ) -> anyhow::Result<(Self, Bytes)> {
         let command = router
             .command
             .replace("{supergraph}", supergraph)
+            .replace("{subgraphs}", &subgraphs.to_string())
             .replace("{port}", &address.port().to_string());
         let mut child = Command::new("/bin/sh")
             .args(["-c", &format!("exec {command}")])

@@ -61,7 +61,7 @@ pub async fn run(plan: &Plan, workload: &Workload) -> anyhow::Result<Seen> {
     let mut seen = Seen { turns, answers: BTreeMap::new() };
     for _ in 0..plan.rounds {
         for (at, command) in plan.routers.iter().enumerate() {
-            let (turn, answer) = take_turn(plan, workload, command, supergraph)
+            let (turn, answer) = take_turn(plan, workload, command, (supergraph, subgraphs_at))
                 .await
                 .with_context(|| format!("`{}` on `{}`", command.name, workload.name))?;
             seen.turns[at].1.push(turn);
@@ -76,12 +76,12 @@ async fn take_turn(
     plan: &Plan,
     workload: &Workload,
     command: &RouterCommand,
-    supergraph: &str,
+    serves: (&str, SocketAddr),
 ) -> anyhow::Result<(Turn, Value)> {
     let address = free_address().await?;
     let body = workload.body();
     let clients = workload.settings.clients;
-    let (router, answer) = Router::start(command, supergraph, address, &body).await?;
+    let (router, answer) = Router::start(command, serves, address, &body).await?;
     load::run(address, &body, &answer, clients, WARM_UP).await?;
     let before = router.cpu_seconds()?;
     let load = load::run(address, &body, &answer, clients, plan.time).await?;

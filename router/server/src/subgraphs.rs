@@ -19,7 +19,7 @@ use supergraph::SubgraphId;
 use crate::config::{Config, SubgraphsConfig};
 use crate::error::StartError;
 use crate::service_token::{Clock, SERVICE_TOKEN_HEADER, ServiceKey, ServiceToken};
-use crate::transport::{Connections, Transport, connections};
+use crate::transport::Transport;
 
 /// What the client's address is written into for subgraphs.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -37,7 +37,6 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Connector(Arc<Settings>);
 
 struct Settings {
-    connections: Connections,
     in_process: BTreeMap<String, Router>,
     keys: BTreeMap<String, ServiceKey>,
     config: SubgraphsConfig,
@@ -79,7 +78,6 @@ impl Connector {
         clock: Clock,
     ) -> Self {
         Self(Arc::new(Settings {
-            connections: connections(),
             in_process,
             keys,
             config: config.subgraphs.clone(),
@@ -103,7 +101,6 @@ impl Connector {
         Ok(Subgraph {
             name: name.to_owned(),
             transport,
-            connections: settings.connections.clone(),
             service_token: token.map(|key| ServiceToken::new(key.clone(), name, settings.clock)),
             timeout: settings.config.timeout(name),
             answer_bytes: settings.answer_bytes,
@@ -116,7 +113,6 @@ impl Connector {
 pub(crate) struct Subgraph {
     name: String,
     transport: Transport,
-    connections: Connections,
     service_token: Option<ServiceToken>,
     timeout: Duration,
     answer_bytes: usize,
@@ -172,7 +168,7 @@ impl Subgraph {
         if let Some(service_token) = &self.service_token {
             headers.insert(SERVICE_TOKEN_HEADER, service_token.current());
         }
-        let answer = self.transport.post(&self.connections, headers, body, self.answer_bytes);
+        let answer = self.transport.post(headers, body, self.answer_bytes);
         tokio::time::timeout(timeout, answer).await.unwrap_or(Err(SubgraphError::Timeout))
     }
 

@@ -1,30 +1,24 @@
 //! How bytes reach a subgraph: over HTTP, or in the same process.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use executor::{SubgraphError, SubgraphResponse};
 use http::{HeaderMap, Method, Request, Response, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long an unused connection is kept; less than what servers commonly allow, so that it is us who closes it.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::http1::Endpoint;
 
 /// The way to a subgraph. Cheap to clone.
 #[derive(Debug, Clone)]
-pub enum Transport {
+pub(crate) enum Transport {
     /// Over HTTP.
     Http {
-        /// The address of its endpoint.
-        url: Uri,
+        /// Its endpoint, and the connections there.
+        endpoint: Arc<Endpoint>,
     },
     /// In the same process: no sockets.
     InProcess {
@@ -33,26 +27,14 @@ pub enum Transport {
     },
 }
 
-/// Connections to subgraphs, kept alive and shared by all of them.
-pub(crate) type Connections = Client<HttpConnector, Full<Bytes>>;
-
-/// Opens no connection yet.
-pub(crate) fn connections() -> Connections {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .build(connector)
-}
-
 impl Transport {
     /// Over HTTP, where the address is one that the router can use; else the reason why not.
     pub(crate) fn http(url: &str) -> Result<Self, String> {
         let url: Uri = url.parse().map_err(|error| format!("{error}"))?;
         match url.scheme_str() {
-            Some("http") if url.host().is_some() => Ok(Self::Http { url }),
+            Some("http") if url.host().is_some() => {
+                Ok(Self::Http { endpoint: Arc::new(Endpoint::new(&url)) })
+            }
             Some("https") => Err("TLS towards subgraphs is not supported; use `http`".to_owned()),
             _ => Err("it must begin with `http://`".to_owned()),
         }
@@ -61,18 +43,12 @@ impl Transport {
     /// Posts a body and reads the whole answer, of at most `limit_bytes`. The caller keeps the time.
     pub(crate) async fn post(
         &self,
-        connections: &Connections,
         headers: HeaderMap,
         body: Bytes,
         limit_bytes: usize,
     ) -> Result<SubgraphResponse, SubgraphError> {
         match self {
-            Self::Http { url } => {
-                let request = post(url.clone(), headers, Full::new(body));
-                let response =
-                    connections.request(request).await.map_err(|_| SubgraphError::Unreachable)?;
-                read(response, limit_bytes).await
-            }
+            Self::Http { endpoint } => endpoint.post(&headers, body, limit_bytes).await,
             Self::InProcess { service } => {
                 let request = post(Uri::from_static("/graphql"), headers, Body::from(body));
                 let response = match service.clone().oneshot(request).await {

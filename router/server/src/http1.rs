@@ -1,0 +1,160 @@
+//! Posts JSON over HTTP/1.1 and reads the whole answer, in the caller's own task.
+//!
+//! A general client has a task for each connection, and channels to it; buffers that stay with the connection; and a map
+//! of headers for each request. An exchange between router and subgraph needs none of them: it writes once, and reads the
+//! answer into a buffer of the announced size. What that saves is in `bench/README.md`.
+//!
+//! Spec: <https://www.rfc-editor.org/rfc/rfc9112>. Anything that is not by it is an unreachable subgraph.
+
+mod answer;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use executor::{SubgraphError, SubgraphResponse};
+use http::{HeaderMap, Uri};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::http1::answer::read_answer;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an unused connection is kept; less than what servers commonly allow, so that it is us who closes it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many unused connections are kept.
+const IDLE_CONNECTIONS: usize = 1_000;
+
+/// An address to post to, and the connections there that are not at work.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// `host:port`
+    address: String,
+    /// The request up to its first header.
+    request_start: Box<[u8]>,
+    idle: Mutex<VecDeque<Idle>>,
+}
+
+/// A connection that waits for work, and since when.
+#[derive(Debug)]
+struct Idle {
+    stream: TcpStream,
+    since: Instant,
+}
+
+/// An answer, and whether its connection can carry another request.
+struct Exchanged {
+    answer: SubgraphResponse,
+    reusable: bool,
+}
+
+impl Endpoint {
+    /// An endpoint with the scheme `http`. Opens no connection yet.
+    pub(crate) fn new(url: &Uri) -> Self {
+        let host = url.host().unwrap_or_default();
+        let path = url.path_and_query().map_or("/", |path| path.as_str());
+        let (address, host) = match url.port_u16() {
+            Some(port) => (format!("{host}:{port}"), format!("{host}:{port}")),
+            None => (format!("{host}:80"), host.to_owned()),
+        };
+        let request_start = format!("POST {path} HTTP/1.1\r\nhost: {host}\r\n");
+        Self { address, request_start: request_start.into_bytes().into(), idle: Mutex::default() }
+    }
+
+    /// Posts a body and reads the answer, of at most `limit_bytes`. The caller keeps the time.
+    pub(crate) async fn post(
+        &self,
+        headers: &HeaderMap,
+        body: Bytes,
+        limit_bytes: usize,
+    ) -> Result<SubgraphResponse, SubgraphError> {
+        let head = self.head(headers, body.len());
+        let mut stream = match self.take_idle() {
+            Some(stream) => stream,
+            None => self.connect().await?,
+        };
+        let Exchanged { answer, reusable } = exchange(&mut stream, head, body, limit_bytes).await?;
+        if reusable {
+            self.keep(stream);
+        }
+        Ok(answer)
+    }
+
+    fn head(&self, headers: &HeaderMap, body_bytes: usize) -> Vec<u8> {
+        let mut head = Vec::with_capacity(512);
+        head.extend_from_slice(&self.request_start);
+        for (name, value) in headers {
+            head.extend_from_slice(name.as_str().as_bytes());
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(format!("content-length: {body_bytes}\r\n\r\n").as_bytes());
+        head
+    }
+
+    async fn connect(&self) -> Result<TcpStream, SubgraphError> {
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&self.address));
+        let stream = connected.await.map_err(|_| SubgraphError::Unreachable)?;
+        let stream = stream.map_err(|_| SubgraphError::Unreachable)?;
+        // Requests are written whole: waiting to fill a packet only delays them.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+
+    /// The connection that was used last and is still open.
+    fn take_idle(&self) -> Option<TcpStream> {
+        let mut idle = self.idle();
+        while let Some(Idle { stream, since }) = idle.pop_back() {
+            // What can be read is its end, or what nobody asked for.
+            let is_quiet = stream.try_read(&mut [0]).is_err_and(|error| is_no_news(&error));
+            if is_quiet && since.elapsed() < IDLE_TIMEOUT {
+                return Some(stream);
+            }
+        }
+        None
+    }
+
+    fn keep(&self, stream: TcpStream) {
+        let mut idle = self.idle();
+        let is_old = |first: &Idle| first.since.elapsed() >= IDLE_TIMEOUT;
+        while idle.len() >= IDLE_CONNECTIONS || idle.front().is_some_and(is_old) {
+            idle.pop_front();
+        }
+        idle.push_back(Idle { stream, since: Instant::now() });
+    }
+
+    fn idle(&self) -> MutexGuard<'_, VecDeque<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_no_news(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::WouldBlock
+}
+
+/// Writes a request and reads its answer, which may come before all of the request is written.
+async fn exchange(
+    stream: &mut TcpStream,
+    head: Vec<u8>,
+    body: Bytes,
+    limit_bytes: usize,
+) -> Result<Exchanged, SubgraphError> {
+    let (reading, mut writing) = stream.split();
+    let mut request = Bytes::from(head).chain(body);
+    let write = writing.write_all_buf(&mut request);
+    let read = read_answer(reading, limit_bytes);
+    tokio::pin!(write, read);
+    tokio::select! {
+        biased;
+        // A peer that takes no more of the request may have said why.
+        _ = &mut write => read.await,
+        answered = &mut read => {
+            answered.map(|exchanged| Exchanged { reusable: false, ..exchanged })
+        }
+    }
+}

@@ -39,6 +39,7 @@ pub(crate) struct Merge<'a> {
     used_as_output: BTreeSet<Name>,
     /// Specifications beside join that the output uses: the name in `@link`.
     features: BTreeSet<&'static str>,
+    uses_list_sizes: bool,
     composed: ComposedDirectives,
     errors: Vec<CompositionError>,
     hints: Vec<Hint>,
@@ -71,6 +72,7 @@ pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<(String, Vec<Hint>), Vec<C
         used_as_input: BTreeSet::new(),
         used_as_output: BTreeSet::new(),
         features: BTreeSet::new(),
+        uses_list_sizes: false,
         composed: ComposedDirectives::default(),
         errors: Vec::new(),
         hints: Vec::new(),

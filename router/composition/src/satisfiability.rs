@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 use apollo_compiler::{Name, name};
-use supergraph::{SubgraphId, Supergraph, SupergraphError};
+use supergraph::{Labels, SubgraphId, Supergraph, SupergraphError};
 
 use crate::error::{CompositionError, SubgraphLocation};
 use context::{Contexts, Given};
@@ -25,12 +25,58 @@ use reach::{Position, Reach, Reached};
 /// How many states are walked before the answer is that there are too many.
 const STATE_LIMIT: usize = 1_000_000;
 
+/// Of how many labels every choice is checked.
+const FEW_LABELS: usize = 5;
+
 /// Checks that every field that clients see is reachable from every place where its type stands.
 pub(crate) fn check(supergraph_sdl: &str) -> Vec<CompositionError> {
     match Supergraph::parse(supergraph_sdl) {
-        Ok(supergraph) => Walk::new(&supergraph).errors(STATE_LIMIT),
+        Ok(supergraph) => check_with_labels(&supergraph),
         Err(error) => vec![invalid(&error)],
     }
+}
+
+/// Checks the supergraph as it is with each choice of the labels of `@override`; the errors of the first that fails.
+fn check_with_labels(supergraph: &Supergraph) -> Vec<CompositionError> {
+    let names = supergraph.override_labels();
+    for on in choices(names.len()) {
+        let ids = names.iter().enumerate().filter(|(place, _)| on.contains(place));
+        let labels = Labels::on(ids.filter_map(|(_, name)| supergraph.label_id(name)));
+        let mut errors = Walk::new(supergraph, labels).errors(STATE_LIMIT);
+        if errors.is_empty() {
+            continue;
+        }
+        if !names.is_empty() {
+            let states: Vec<String> = names
+                .iter()
+                .enumerate()
+                .map(|(place, name)| {
+                    format!("`{name}` is {}", if on.contains(&place) { "on" } else { "off" })
+                })
+                .collect();
+            for error in &mut errors {
+                error.message = format!("while {}: {}", states.join(" and "), error.message);
+            }
+        }
+        return errors;
+    }
+    Vec::new()
+}
+
+/// Which labels to turn on: every choice of a few; of many, none, each, all but each, and all.
+fn choices(count: usize) -> Vec<BTreeSet<usize>> {
+    if count <= FEW_LABELS {
+        let chosen = |choice: usize| (0..count).filter(|place| choice >> place & 1 == 1).collect();
+        return (0..1 << count).map(chosen).collect();
+    }
+    let all: BTreeSet<usize> = (0..count).collect();
+    let each = (0..count).map(|place| BTreeSet::from([place]));
+    let but_each =
+        (0..count).map(|place| all.iter().copied().filter(|one| *one != place).collect());
+    let mut choices = vec![BTreeSet::new()];
+    choices.extend(each.chain(but_each));
+    choices.push(all.clone());
+    choices
 }
 
 /// What no earlier step found: types that merge to something that GraphQL does not allow.
@@ -67,10 +113,10 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(supergraph: &'a Supergraph) -> Self {
+    fn new(supergraph: &'a Supergraph, labels: Labels) -> Self {
         Self {
             supergraph,
-            reach: Reach::new(supergraph),
+            reach: Reach::new(supergraph, labels),
             contexts: Contexts::of(supergraph),
             queue: VecDeque::new(),
             walked: HashMap::new(),
@@ -268,8 +314,8 @@ mod tests {
     fn gives_up_beyond_the_limit() {
         let sdl = include_str!("../../cases/entities/shop/supergraph.graphql");
         let supergraph = Supergraph::parse(sdl).unwrap();
-        assert_eq!(Walk::new(&supergraph).errors(STATE_LIMIT), []);
-        let errors = Walk::new(&supergraph).errors(2);
+        assert_eq!(Walk::new(&supergraph, Labels::on([])).errors(STATE_LIMIT), []);
+        let errors = Walk::new(&supergraph, Labels::on([])).errors(2);
         assert_eq!(errors[0].code, "MAX_VALIDATION_SUBGRAPH_PATHS_EXCEEDED");
     }
 }

@@ -63,6 +63,7 @@ impl Merge<'_> {
             if !feature.is_empty() {
                 self.features.insert(feature);
             }
+            self.uses_list_sizes |= name == "listSize";
             let is_same = |(i, d): &&Application<'d>| self.place(*i, &d.name) == Some(place);
             let inherited: Vec<Application<'d>> =
                 inherited.iter().filter(is_same).copied().collect();
@@ -230,12 +231,7 @@ fn all_of(directives: &[&Directive], argument: &str) -> String {
             .collect();
         seen.push(own);
     }
-    let mut distinct: Vec<BTreeSet<String>> = Vec::new();
-    for alternative in alternatives {
-        if !distinct.contains(&alternative) {
-            distinct.push(alternative);
-        }
-    }
+    let distinct: BTreeSet<BTreeSet<String>> = alternatives.into_iter().collect();
     let lists: Vec<String> = distinct
         .iter()
         .map(|names| {

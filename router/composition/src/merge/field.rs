@@ -110,7 +110,7 @@ impl<'a> Merge<'a> {
             arguments += ", external: true";
         }
         if let Some(from) = moves.source(part.subgraph) {
-            let _ = write!(arguments, ", override: {:?}", self.subgraphs[from].name);
+            let _ = write!(arguments, ", override: {from:?}");
         }
         if moves.is_kept(part.subgraph) {
             arguments += ", usedOverridden: true";

@@ -8,8 +8,8 @@ use super::field::FieldIn;
 /// The moves of one field, by subgraph.
 #[derive(Default)]
 pub(super) struct Moves {
-    /// From the subgraph that takes the field to the one it is taken from.
-    sources: BTreeMap<usize, usize>,
+    /// From the subgraph that takes the field to the name of the one it is taken from.
+    sources: BTreeMap<usize, String>,
     /// The subgraphs that gave it away, and whether they still need it for keys, requirements or interfaces.
     given: BTreeMap<usize, bool>,
     /// The label of a progressive move, at both its ends.
@@ -18,8 +18,8 @@ pub(super) struct Moves {
 
 impl Moves {
     /// The subgraph that this one takes the field from.
-    pub(super) fn source(&self, subgraph: usize) -> Option<usize> {
-        self.sources.get(&subgraph).copied()
+    pub(super) fn source(&self, subgraph: usize) -> Option<&str> {
+        self.sources.get(&subgraph).map(String::as_str)
     }
 
     /// Whether the field is not resolved there any more; under a label it may still be.
@@ -50,13 +50,13 @@ impl Merge<'_> {
             let subgraphs = self.subgraphs;
             let subgraph = &subgraphs[taker.subgraph];
             let Some((from, label)) = subgraph.overrides(taker.definition) else { continue };
+            moves.sources.insert(taker.subgraph, from.to_owned());
             let Some(source) = subgraphs.iter().position(|other| other.name == from) else {
                 self.hint_unknown_source(coordinate, taker, from);
                 continue;
             };
             let giver = field.iter().find(|part| part.subgraph == source);
             let Some(giver) = giver.filter(|giver| !self.is_external(giver)) else {
-                moves.sources.insert(taker.subgraph, source);
                 let message = format!(
                     "field `{coordinate}` of `{}` overrides the one of `{from}`, which does not resolve it: the \
                      `@override` can be removed",
@@ -65,7 +65,6 @@ impl Merge<'_> {
                 self.hint("OVERRIDE_DIRECTIVE_CAN_BE_REMOVED", message, [taker.subgraph]);
                 continue;
             };
-            moves.sources.insert(taker.subgraph, source);
             moves.given.insert(source, self.is_needed(giver));
             if let Some(label) = label {
                 moves.labels.insert(taker.subgraph, label.to_owned());

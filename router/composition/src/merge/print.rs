@@ -146,8 +146,13 @@ pub(super) fn supergraph(merge: &Merge<'_>, executable_directives: &str, body: &
     );
     for name in &merge.features {
         let (version, purpose, _) = feature(name);
-        let _ =
-            writeln!(out, "  @link(url: \"https://specs.apollo.dev/{name}/{version}\"{purpose})");
+        // A directive that is not named like its specification is imported.
+        let imports =
+            if *name == "cost" && merge.uses_list_sizes { ", import: [\"@listSize\"]" } else { "" };
+        let _ = writeln!(
+            out,
+            "  @link(url: \"https://specs.apollo.dev/{name}/{version}\"{purpose}{imports})"
+        );
     }
     out.push_str(&merge.composed.links());
     out.push_str("{\n");

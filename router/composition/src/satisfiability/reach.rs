@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use apollo_compiler::Name;
 use supergraph::{
-    CompositeType, FieldSet, FieldSetSelection, Key, SubgraphId, Supergraph, TypeKind,
+    CompositeType, FieldPresence, FieldSet, FieldSetSelection, Key, Labels, SubgraphId, Supergraph,
+    TypeKind,
 };
 
 /// A place to stand with an object in hand.
@@ -40,6 +41,8 @@ pub(super) struct Entry<'a> {
 /// Answers what can be reached, and remembers its answers.
 pub(super) struct Reach<'a> {
     supergraph: &'a Supergraph,
+    /// The labels of `@override` that are on.
+    labels: Labels,
     /// The interfaces of each object type.
     interfaces: HashMap<&'a Name, Vec<&'a CompositeType>>,
     entries: HashMap<Name, Rc<[Entry<'a>]>>,
@@ -53,7 +56,7 @@ pub(super) struct Reach<'a> {
 }
 
 impl<'a> Reach<'a> {
-    pub(super) fn new(supergraph: &'a Supergraph) -> Self {
+    pub(super) fn new(supergraph: &'a Supergraph, labels: Labels) -> Self {
         let mut interfaces: HashMap<&Name, Vec<&CompositeType>> = HashMap::new();
         for interface in supergraph.types().values().filter(|ty| ty.kind == TypeKind::Interface) {
             for object in interface.runtime_types.iter() {
@@ -62,6 +65,7 @@ impl<'a> Reach<'a> {
         }
         Self {
             supergraph,
+            labels,
             interfaces,
             entries: HashMap::new(),
             known: HashMap::new(),
@@ -196,6 +200,11 @@ impl<'a> Reach<'a> {
         })
     }
 
+    /// Whether a subgraph answers for a field as far as the labels go.
+    pub(super) fn answers(&self, presence: &FieldPresence) -> bool {
+        presence.resolvable_with(&self.labels)
+    }
+
     /// Where a field leads from these positions, without a hop at this object; `None` if none of them resolves it.
     pub(super) fn field(
         &mut self,
@@ -228,7 +237,7 @@ impl<'a> Reach<'a> {
         let supergraph = self.supergraph;
         let presence = supergraph.field_presence(&position.ty, field, position.subgraph)?;
         let mut provided = self.provided(object, &position.provided, field);
-        if !presence.resolvable() && provided.is_none() {
+        if !presence.resolvable_with(&self.labels) && provided.is_none() {
             return None;
         }
         if let (None, Some(requires)) = (&provided, &presence.requires)

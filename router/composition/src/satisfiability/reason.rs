@@ -54,6 +54,7 @@ fn why_not_here(
     match &presence.requires {
         _ if presence.used_overridden => "has given it away by `@override`".to_owned(),
         _ if presence.external => "knows it only as `@external`".to_owned(),
+        _ if !reach.answers(presence) => "does not have it with these labels".to_owned(),
         Some(requires) if !reach.meets(object, position, field, requires) => {
             format!(
                 "requires `{requires}` for it, which cannot be fetched and brought back from there"
@@ -77,7 +78,7 @@ fn why_not_there(
     let owner = std::iter::once(object).chain(interfaces).find(|ty| {
         supergraph
             .field_presence(ty, field, subgraph)
-            .is_some_and(supergraph::FieldPresence::resolvable)
+            .is_some_and(|presence| reach.answers(presence))
     })?;
     let entries = reach.entries(object);
     let mut keys = entries.iter().filter(|entry| entry.subgraph == subgraph).peekable();

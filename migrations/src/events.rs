@@ -1,12 +1,13 @@
-//! The tables that every service has for its events and idempotency keys: `<owner>_outbox`, `_inbox`, `_idempotency`.
+//! The tables that every service has for its events and idempotency keys: `<owner>_outbox`, `_inbox`,
+//! `_delivery`, `_idempotency`.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_pk_auto, integer, json, string, text, timestamp_with_time_zone,
+    big_pk_auto, integer, json, string, text, text_null, timestamp_with_time_zone,
     timestamp_with_time_zone_null, uuid, uuid_uniq,
 };
 
-/// Creates the three tables of `owner`.
+/// Creates the four tables of `owner`.
 pub(crate) async fn create(manager: &SchemaManager<'_>, owner: &str) -> Result<(), DbErr> {
     let outbox = format!("{owner}_outbox");
     let create = Table::create()
@@ -19,10 +20,9 @@ pub(crate) async fn create(manager: &SchemaManager<'_>, owner: &str) -> Result<(
         .col(uuid("aggregate_id"))
         .col(json("payload"))
         .col(timestamp_with_time_zone("created_at"))
-        .col(integer("attempts").default(0))
-        .col(timestamp_with_time_zone("next_at"))
         .col(timestamp_with_time_zone_null("published_at"))
         .col(timestamp_with_time_zone_null("parked_at"))
+        .col(text_null("reason"))
         .to_owned();
     manager.create_table(create).await?;
     let pending = Index::create()
@@ -50,6 +50,30 @@ pub(crate) async fn create(manager: &SchemaManager<'_>, owner: &str) -> Result<(
         .to_owned();
     manager.create_table(inbox).await?;
 
+    let delivery = format!("{owner}_delivery");
+    let create = Table::create()
+        .table(Alias::new(&delivery))
+        .col(big_pk_auto("seq"))
+        .col(string("consumer"))
+        .col(uuid("event_id"))
+        .col(uuid("aggregate_id"))
+        .col(json("event"))
+        .col(integer("attempts"))
+        .col(timestamp_with_time_zone("next_at"))
+        .col(timestamp_with_time_zone_null("parked_at"))
+        .col(text_null("reason"))
+        .index(Index::create().unique().col("consumer").col("event_id"))
+        .to_owned();
+    manager.create_table(create).await?;
+    let waiting = Index::create()
+        .name(format!("{delivery}_waiting"))
+        .table(Alias::new(&delivery))
+        .col("consumer")
+        .col("aggregate_id")
+        .and_where(Expr::col("parked_at").is_null())
+        .to_owned();
+    manager.create_index(waiting).await?;
+
     let idempotency = Table::create()
         .table(Alias::new(format!("{owner}_idempotency")))
         .col(string("caller"))
@@ -65,7 +89,7 @@ pub(crate) async fn create(manager: &SchemaManager<'_>, owner: &str) -> Result<(
 
 /// Drops them.
 pub(crate) async fn drop(manager: &SchemaManager<'_>, owner: &str) -> Result<(), DbErr> {
-    for table in ["outbox", "inbox", "idempotency"] {
+    for table in ["outbox", "inbox", "delivery", "idempotency"] {
         manager
             .drop_table(Table::drop().table(Alias::new(format!("{owner}_{table}"))).to_owned())
             .await?;

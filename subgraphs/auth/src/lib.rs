@@ -50,7 +50,7 @@ use role::RolesByUser;
 use user::UserById;
 
 const NAME: &str = "auth";
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "User",
     "UserRole",
     "RefreshToken",
@@ -59,6 +59,7 @@ const TABLES: [&str; 9] = [
     "auth_verification",
     "auth_outbox",
     "auth_inbox",
+    "auth_delivery",
     "auth_idempotency",
 ];
 

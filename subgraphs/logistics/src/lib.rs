@@ -54,7 +54,7 @@ pub use settings::{Config, Settings};
 use crate::fleet::Fleet;
 
 const NAME: &str = "logistics";
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "Driver",
     "Vehicle",
     "Ride",
@@ -66,6 +66,7 @@ const TABLES: [&str; 12] = [
     "logistics_shift",
     "logistics_outbox",
     "logistics_inbox",
+    "logistics_delivery",
     "logistics_idempotency",
 ];
 
@@ -186,17 +187,16 @@ pub async fn build(config: Config, parts: Parts) -> Result<Logistics, StartError
 fn consume(fleet: &Arc<Fleet>, tasks: &mut Tasks) {
     let inbox = Inbox::new(NAME, fleet.parts.database.clone(), fleet.parts.clock.clone());
     let told = Arc::clone(fleet);
-    let handler: service::bus::Handler = Arc::new(move |event| {
-        let (fleet, inbox) = (Arc::clone(&told), inbox.clone());
-        Box::pin(async move {
-            if let Some(transaction) = inbox.open("logistics.riders", &event).await? {
-                rating::user_created(&fleet, &transaction, &event).await?;
-                transaction.commit().await?;
-            }
-            Ok(())
-        })
-    });
-    fleet.parts.bus.consume("logistics-riders", &["user.created"], handler, tasks);
+    inbox.consume(
+        &fleet.parts.bus,
+        "logistics-riders",
+        &["user.created"],
+        move |transaction, event| {
+            let fleet = Arc::clone(&told);
+            Box::pin(async move { Ok(rating::user_created(&fleet, transaction, event).await?) })
+        },
+        tasks,
+    );
 }
 
 fn entities(parts: &Parts) -> Entities {

@@ -19,6 +19,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(settings: &Settings) -> Result<(), StartError> {
+    if let Some(command) = &settings.service.command {
+        print!("{}", command.run("logistics", &settings.service.database().await?).await?);
+        return Ok(());
+    }
     let mut tasks = Tasks::new();
     let parts = settings.service.connect(&mut tasks).await?;
     let mut running = logistics::start(settings.config()?, parts.clone()).await?;

@@ -30,7 +30,7 @@ pub use settings::Settings;
 use crate::catalogue::Catalogue;
 
 const NAME: &str = "platform";
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "ServiceChannel",
     "Product",
     "platform_rate_card",
@@ -38,6 +38,7 @@ const TABLES: [&str; 8] = [
     "platform_ad_event",
     "platform_outbox",
     "platform_inbox",
+    "platform_delivery",
     "platform_idempotency",
 ];
 

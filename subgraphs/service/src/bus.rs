@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
+use async_nats::jetstream::context::PublishError as PublishFailure;
 use async_nats::jetstream::{self, AckKind, stream};
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
@@ -19,19 +20,30 @@ use crate::tasks::{Stop, Tasks};
 /// The JetStream stream of all services.
 pub(crate) const STREAM: &str = "RIDEGRAPH";
 pub(crate) const SUBJECT: &str = "ridegraph.events";
+/// What an event's header takes of a message.
+const HEADER_BYTES: usize = 128;
 /// What is told and not kept.
 const LIVE_SUBJECT: &str = "ridegraph.live";
 /// How long JetStream remembers an event's id, to drop a second copy.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// What a consumer does with an event; a failure means: again, later.
+/// What a consumer does with an event; a failure means: not now, keep all that follow.
 ///
-/// Delivery is at least once: go through [`crate::inbox::Inbox`] to apply an event once.
+/// Delivery is at least once: go through [`Inbox::consume`](crate::Inbox::consume) to apply an event once.
 pub type Handler = Arc<dyn Fn(Event) -> BoxFuture<'static, Result<(), HandlerError>> + Send + Sync>;
 
 /// Why an event was not applied.
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why an event is not on the bus.
+#[derive(Debug)]
+pub(crate) enum PublishError {
+    /// Not now: the bus, or a consumer's database, cannot be reached.
+    Unavailable(String),
+    /// Never: the bus does not take this event.
+    Refused(String),
+}
 
 /// The way from a service's outbox to everyone's consumers. Cheap to clone.
 #[derive(Clone)]
@@ -145,25 +157,35 @@ impl Bus {
     }
 
     /// Brings one event to the bus; `Ok` means that it will not be lost.
-    pub(crate) async fn publish(&self, event: &Event) -> Result<(), String> {
+    pub(crate) async fn publish(&self, event: &Event) -> Result<(), PublishError> {
         match &self.carrier {
             Carrier::InProcess(bus) => {
-                bus.deliver(event).await?;
+                bus.deliver(event).await.map_err(PublishError::Unavailable)?;
                 self.live.tell(event);
             }
-            Carrier::Nats(nats) => {
-                let mut headers = async_nats::HeaderMap::new();
-                headers.insert("Nats-Msg-Id", event.id.to_string());
-                let payload = serde_json::to_vec(event).map_err(|error| error.to_string())?;
-                let subject = format!("{SUBJECT}.{}", event.kind);
-                let sent =
-                    nats.context.publish_with_headers(subject, headers, payload.into()).await;
-                sent.map_err(|error| error.to_string())?
-                    .await
-                    .map_err(|error| error.to_string())?;
-            }
+            Carrier::Nats(nats) => nats.publish(event).await?,
         }
         metrics::counter!("events_published_total", "kind" => event.kind.clone()).increment(1);
+        Ok(())
+    }
+}
+
+impl Nats {
+    async fn publish(&self, event: &Event) -> Result<(), PublishError> {
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert("Nats-Msg-Id", event.id.to_string());
+        let payload = serde_json::to_vec(event).expect("an event is plain data");
+        let limit = self.client.server_info().max_payload;
+        if payload.len() + HEADER_BYTES > limit {
+            let size = payload.len();
+            return Err(PublishError::Refused(format!(
+                "{size} bytes, of which NATS takes {limit}"
+            )));
+        }
+        let subject = format!("{SUBJECT}.{}", event.kind);
+        let unavailable = |error: PublishFailure| PublishError::Unavailable(error.to_string());
+        let sent = self.context.publish_with_headers(subject, headers, payload.into()).await;
+        sent.map_err(unavailable)?.await.map_err(unavailable)?;
         Ok(())
     }
 }
@@ -176,8 +198,8 @@ impl InProcess {
         for consumer in
             consumers.iter().filter(|consumer| consumer.kinds.contains(&event.kind.as_str()))
         {
-            let applied = (consumer.handler)(event.clone()).await;
-            applied.map_err(|error| format!("{}: {error}", consumer.name))?;
+            let taken = (consumer.handler)(event.clone()).await;
+            taken.map_err(|error| format!("{}: {error}", consumer.name))?;
         }
         Ok(())
     }
@@ -219,7 +241,9 @@ impl Consumer {
             let event: Event = match serde_json::from_slice(&message.payload) {
                 Ok(event) => event,
                 Err(error) => {
-                    tracing::error!(consumer = self.name, %error, "an event cannot be read; it is dropped");
+                    metrics::counter!("events_unreadable_total", "consumer" => self.name)
+                        .increment(1);
+                    tracing::error!(consumer = self.name, %error, "an event cannot be read; it is passed over");
                     message.ack_with(AckKind::Term).await?;
                     continue;
                 }
@@ -231,7 +255,7 @@ impl Consumer {
             match (self.handler)(event).await {
                 Ok(()) => message.ack().await?,
                 Err(error) => {
-                    tracing::warn!(consumer = self.name, %error, "an event was not applied; again later");
+                    tracing::warn!(consumer = self.name, %error, "an event was not taken; again later");
                     message.ack_with(AckKind::Nak(Some(RETRY_AFTER))).await?;
                 }
             }

@@ -34,6 +34,12 @@ pub struct Database {
     pub write: DatabaseConnection,
 }
 
+/// A turn that one replica has: see [`Database::lease`]. It ends with the transaction that holds the lock.
+#[derive(Debug)]
+pub(crate) struct Lease(
+    #[expect(dead_code, reason = "held for its drop")] Option<DatabaseTransaction>,
+);
+
 impl Database {
     /// Connects to `url`: `postgres://…`, `sqlite://path/to/file.db` (created where missing).
     ///
@@ -65,6 +71,23 @@ impl Database {
                 ..TransactionOptions::default()
             })
             .await
+    }
+
+    /// A turn at `what`, which one replica has at a time, until it is dropped; none where another has it. SQLite has
+    /// one process, whose turn it always is.
+    pub(crate) async fn lease(&self, what: &str) -> Result<Option<Lease>, DbErr> {
+        if self.backend() != DbBackend::Postgres {
+            return Ok(Some(Lease(None)));
+        }
+        let transaction = self.begin().await?;
+        let lock = Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            "SELECT pg_try_advisory_xact_lock(hashtext($1)) AS held",
+            [what.into()],
+        );
+        let row = transaction.query_one_raw(lock).await?;
+        let is_held = row.is_some_and(|row| row.try_get("", "held").unwrap_or(false));
+        Ok(is_held.then_some(Lease(Some(transaction))))
     }
 
     /// Whether the database answers.

@@ -10,7 +10,8 @@
 //!    A subscription comes as Server-Sent Events or over a WebSocket, and is fed from the bus ([`Bus::watch`]).
 //! 4. Resolvers answer with [`Problem`]s, [`connection`]s and the [`scalar`]s; top-level errors are made in [`error`].
 //! 5. A change writes its [`event`] into the [`outbox`] and its [`idempotency`] key in the same transaction; the relay
-//!    brings the event to the [`bus`], and consumers apply it once through their [`inbox`].
+//!    brings the event to the [`bus`], and consumers apply it once through their [`inbox`]. What cannot be applied is
+//!    [`parked`], for an operator.
 //! 6. Other services are asked through a [`Peer`], over a [`transport`].
 //! 7. [`serve()`] ends it all when asked: the requests first, then the [`Tasks`].
 
@@ -32,6 +33,7 @@ pub mod idempotency;
 pub mod inbox;
 pub mod live;
 pub mod outbox;
+pub mod parked;
 pub mod parts;
 pub mod peer;
 pub mod problem;

@@ -1,16 +1,14 @@
 //! The outbox: events written in the transaction of the change, and the relay that brings them to the bus.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult};
 use tokio::sync::Notify;
-use uuid::Uuid;
 
-use crate::bus::Bus;
+use crate::bus::{Bus, PublishError};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::event::{Event, NewEvent};
@@ -20,8 +18,6 @@ use crate::tasks::{Stop, Tasks};
 const BATCH: u64 = 100;
 /// The relay looks this often where nobody wakes it: for events of a replica that died.
 const POLL: Duration = Duration::from_millis(500);
-/// After so many failures an event is parked: it waits for an operator, and the later ones pass.
-const ATTEMPTS: i32 = 12;
 /// Published events are kept this long, to be looked at.
 const KEEP: TimeDelta = TimeDelta::days(3);
 
@@ -48,24 +44,13 @@ impl Outbox {
         let now = self.clock.now();
         let insert = Query::insert()
             .into_table(self.table())
-            .columns([
-                "id",
-                "kind",
-                "aggregate",
-                "aggregate_id",
-                "payload",
-                "created_at",
-                "attempts",
-                "next_at",
-            ])
+            .columns(["id", "kind", "aggregate", "aggregate_id", "payload", "created_at"])
             .values_panic([
                 self.clock.new_id().into(),
                 event.kind.into(),
                 event.aggregate.into(),
                 event.aggregate_id.into(),
                 event.payload.into(),
-                now.into(),
-                0.into(),
                 now.into(),
             ])
             .to_owned();
@@ -99,8 +84,6 @@ struct Relay {
 /// A row of the outbox.
 struct Pending {
     seq: i64,
-    attempts: i32,
-    next_at: DateTime<Utc>,
     event: Event,
 }
 
@@ -132,7 +115,7 @@ impl Relay {
 
     /// Publishes what is due; says how many were.
     async fn publish_batch(&self) -> Result<usize, DbErr> {
-        let Some(lease) = self.lease().await? else { return Ok(0) };
+        let Some(lease) = self.database.lease(&self.outbox.table).await? else { return Ok(0) };
         let now = self.outbox.clock.now();
         let pending = self.pending().await?;
         let lag =
@@ -141,59 +124,32 @@ impl Relay {
         metrics::gauge!("outbox_lag_seconds", "outbox" => self.outbox.table.to_string())
             .set(lag as f64 / 1000.0);
 
+        metrics::gauge!("outbox_parked", "outbox" => self.outbox.table.to_string())
+            .set(self.parked().await?);
         let mut published = Vec::new();
-        let mut waiting: HashSet<Uuid> = HashSet::new();
+        let mut failure = None;
         for row in pending {
-            let entity = row.event.aggregate_id;
-            if waiting.contains(&entity) {
-                continue;
-            }
-            if row.next_at > now {
-                waiting.insert(entity);
-                continue;
-            }
             match self.bus.publish(&row.event).await {
                 Ok(()) => published.push(row.seq),
-                Err(reason) => {
-                    waiting.insert(entity);
-                    self.postpone(&row, &reason, now).await?;
+                Err(PublishError::Refused(reason)) => self.park(&row, reason, now).await?,
+                Err(PublishError::Unavailable(reason)) => {
+                    failure = Some(reason);
+                    break;
                 }
             }
         }
         self.mark_published(&published, now).await?;
         drop(lease);
-        Ok(published.len())
-    }
-
-    /// One relay per service, however many replicas: whoever holds the lock publishes. SQLite has one process.
-    async fn lease(&self) -> Result<Option<Option<DatabaseTransaction>>, DbErr> {
-        if self.database.backend() != DbBackend::Postgres {
-            return Ok(Some(None));
+        if let Some(reason) = failure {
+            tracing::warn!(outbox = %self.outbox.table, reason, "the bus takes no events; again later");
+            return Ok(0);
         }
-        let transaction = self.database.begin().await?;
-        let lock = Statement::from_sql_and_values(
-            DbBackend::Postgres,
-            "SELECT pg_try_advisory_xact_lock(hashtext($1)) AS held",
-            [self.outbox.table.as_ref().into()],
-        );
-        let row = transaction.query_one_raw(lock).await?;
-        let held = row.is_some_and(|row| row.try_get("", "held").unwrap_or(false));
-        Ok(held.then_some(Some(transaction)))
+        Ok(published.len())
     }
 
     async fn pending(&self) -> Result<Vec<Pending>, DbErr> {
         let select = Query::select()
-            .columns([
-                "seq",
-                "id",
-                "kind",
-                "aggregate",
-                "aggregate_id",
-                "payload",
-                "created_at",
-                "attempts",
-                "next_at",
-            ])
+            .columns(["seq", "id", "kind", "aggregate", "aggregate_id", "payload", "created_at"])
             .from(self.outbox.table())
             .and_where(Expr::col("published_at").is_null())
             .and_where(Expr::col("parked_at").is_null())
@@ -201,6 +157,17 @@ impl Relay {
             .limit(BATCH)
             .to_owned();
         self.database.read.query_all(&select).await?.iter().map(Pending::read).collect()
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "so many events are never parked")]
+    async fn parked(&self) -> Result<f64, DbErr> {
+        let count = Query::select()
+            .expr_as(Expr::col("seq").count(), "parked")
+            .from(self.outbox.table())
+            .and_where(Expr::col("parked_at").is_not_null())
+            .to_owned();
+        let row = self.database.read.query_one(&count).await?;
+        row.map_or(Ok(0.0), |row| Ok(row.try_get::<i64>("", "parked")? as f64))
     }
 
     async fn mark_published(&self, published: &[i64], now: DateTime<Utc>) -> Result<(), DbErr> {
@@ -220,23 +187,14 @@ impl Relay {
         self.database.write.execute(&prune).await.map(drop)
     }
 
-    async fn postpone(&self, row: &Pending, reason: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
-        let attempts = row.attempts + 1;
-        let pause = TimeDelta::milliseconds(250 << attempts.clamp(0, 10));
-        let parked = attempts >= ATTEMPTS;
+    /// Puts aside what the bus will never take: it waits for an operator, and the later ones pass.
+    async fn park(&self, row: &Pending, reason: String, now: DateTime<Utc>) -> Result<(), DbErr> {
         let Event { id, kind, .. } = &row.event;
-        if parked {
-            metrics::counter!("outbox_parked_total", "outbox" => self.outbox.table.to_string())
-                .increment(1);
-            tracing::error!(event = %id, kind, attempts, reason, "an event is parked");
-        } else {
-            tracing::warn!(event = %id, kind, attempts, reason, "an event could not be published");
-        }
+        tracing::error!(event = %id, kind, reason, "an event is parked");
         let update = Query::update()
             .table(self.outbox.table())
-            .value("attempts", attempts)
-            .value("next_at", now + pause)
-            .value("parked_at", parked.then_some(now))
+            .value("parked_at", now)
+            .value("reason", reason)
             .and_where(Expr::col("seq").eq(row.seq))
             .to_owned();
         self.database.write.execute(&update).await.map(drop)
@@ -247,8 +205,6 @@ impl Pending {
     fn read(row: &QueryResult) -> Result<Self, DbErr> {
         Ok(Self {
             seq: row.try_get("", "seq")?,
-            attempts: row.try_get("", "attempts")?,
-            next_at: row.try_get("", "next_at")?,
             event: Event {
                 id: row.try_get("", "id")?,
                 kind: row.try_get("", "kind")?,

@@ -10,6 +10,7 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::error::StartError;
+use crate::parked;
 use crate::parts::{Parts, Peers};
 use crate::random::Random;
 use crate::service_token::ServiceKeys;
@@ -53,6 +54,10 @@ pub struct Settings {
     /// The NATS server that carries events between services; without one they stay inside the process.
     #[arg(long, env = "NATS_URL")]
     pub nats_url: Option<String>,
+
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<parked::Command>,
 
     /// Which log lines to print.
     #[arg(long, env = "RUST_LOG", default_value = "info")]
@@ -130,11 +135,18 @@ impl CommandLine {
 }
 
 impl Settings {
+    /// Connects to the database alone: for a [`Command`](parked::Command).
+    pub async fn database(&self) -> Result<Database, StartError> {
+        Database::connect(self.database_url.expose_secret(), self.db_schema.as_deref()).await
+    }
+
     /// Installs logs, metrics and TLS, and connects to the database and the bus. `tasks` owns what runs beside.
     pub async fn connect(&self, tasks: &mut Tasks) -> Result<Parts, StartError> {
         telemetry::install_logs(&self.log, self.log_format)?;
         telemetry::install_tls();
         let metrics = telemetry::install_metrics()?;
+        let tended = metrics.clone();
+        tasks.start(|stop| telemetry::tend(tended, stop));
         let bus = match &self.nats_url {
             Some(url) => Bus::nats(url, tasks).await?,
             None => Bus::in_process(),
@@ -142,11 +154,7 @@ impl Settings {
         Ok(Parts {
             clock: Clock::system(),
             random: Random::system(),
-            database: Database::connect(
-                self.database_url.expose_secret(),
-                self.db_schema.as_deref(),
-            )
-            .await?,
+            database: self.database().await?,
             keys: self.keys.keys()?,
             bus,
             peers: Peers {

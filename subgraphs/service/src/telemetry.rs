@@ -1,11 +1,13 @@
 //! Logs and metrics of the process, and its TLS provider: installed once, by `main`.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tracing_subscriber::EnvFilter;
 
 use crate::error::StartError;
+use crate::tasks::Stop;
 
 /// Renders `/metrics`.
 pub use metrics_exporter_prometheus::PrometheusHandle;
@@ -20,6 +22,8 @@ pub enum LogFormat {
     Json,
 }
 
+/// How often samples are counted into buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
 /// Seconds: from a database read to a deadline.
 const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
@@ -45,6 +49,16 @@ pub fn install_metrics() -> Result<PrometheusHandle, StartError> {
         .set_buckets(&BUCKETS)
         .and_then(PrometheusBuilder::install_recorder)
         .map_err(|error| failed(error.to_string()))
+}
+
+/// Keeps the metrics small until told to stop: samples pile up in histograms, rendered or not.
+pub async fn tend(metrics: PrometheusHandle, mut stop: Stop) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(UPKEEP) => metrics.run_upkeep(),
+            () = stop.requested() => return,
+        }
+    }
 }
 
 /// Chooses the process's TLS provider. A second call changes nothing.

@@ -36,9 +36,10 @@ async fn events_reach_consumers_of_another_process() {
         record(&sender, &outbox, entity, 1).await;
 
         // Comes later, as a process of its own would, and misses nothing.
-        let receiver = Bus::nats(&url(), &mut tasks).await.unwrap();
+        let receiver =
+            Parts { bus: Bus::nats(&url(), &mut tasks).await.unwrap(), ..sender.clone() };
         let listener = Listener::default();
-        receiver.consume("test", &["thing.changed"], listener.handler(), &mut tasks);
+        listener.consume("test", &receiver, &mut tasks);
         record(&sender, &outbox, entity, 2).await;
         record(&sender, &outbox, entity, 3).await;
         listener.until(|listener| listener.of(entity).len() == 3).await;

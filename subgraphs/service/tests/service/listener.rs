@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::{FutureExt, future};
 use migrations::Owner;
 use serde_json::json;
-use service::bus::Handler;
 use service::testing::parts;
-use service::{Database, Event, NewEvent, Outbox, Parts};
+use service::{Database, Event, Inbox, NewEvent, Outbox, Parts, Tasks};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -21,12 +21,17 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn handler(&self) -> Handler {
+    /// Listens as the consumer `name` of auth.
+    pub(crate) fn consume(&self, name: &'static str, parts: &Parts, tasks: &mut Tasks) {
+        let inbox = Inbox::new("auth", parts.database.clone(), parts.clock.clone());
         let listener = self.clone();
-        Arc::new(move |event| {
-            let listener = listener.clone();
-            Box::pin(async move { listener.hear(&event).map_err(Into::into) })
-        })
+        inbox.consume(
+            &parts.bus,
+            name,
+            &["thing.changed"],
+            move |_, event| future::ready(listener.hear(event).map_err(Into::into)).boxed(),
+            tasks,
+        );
     }
 
     fn hear(&self, event: &Event) -> Result<(), String> {

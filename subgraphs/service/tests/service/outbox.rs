@@ -1,9 +1,11 @@
 //! Events: from the transaction of a change to every consumer, applied once.
 
-use chrono::TimeDelta;
-use serde_json::json;
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::Query;
+use service::Tasks;
+use service::parked::{Command, EventsAction, parked};
 use service::testing::each_database;
-use service::{Event, Inbox, Tasks};
 
 use crate::listener::{Listener, event, record, start};
 
@@ -15,7 +17,7 @@ async fn events_of_an_entity_arrive_in_order_and_a_failure_holds_back_no_other()
         let listener = Listener::default();
         *listener.refusing.lock().unwrap() = Some(one);
         let mut tasks = Tasks::new();
-        parts.bus.consume("test", &["thing.changed"], listener.handler(), &mut tasks);
+        listener.consume("test", &parts, &mut tasks);
         record(&parts, &outbox, one, 1).await;
         record(&parts, &outbox, one, 2).await;
         record(&parts, &outbox, other, 3).await;
@@ -24,8 +26,8 @@ async fn events_of_an_entity_arrive_in_order_and_a_failure_holds_back_no_other()
         listener.until(|listener| listener.of(other) == ["3"]).await;
         assert_eq!(listener.of(one), [] as [&str; 0]);
         *listener.refusing.lock().unwrap() = None;
-        parts.clock.advance(TimeDelta::seconds(1));
         record(&parts, &outbox, one, 4).await;
+        parts.clock.advance(TimeDelta::seconds(1));
         listener.until(|listener| listener.of(one).len() == 3).await;
         assert_eq!(listener.of(one), ["1", "2", "4"]);
         tasks.stop().await;
@@ -34,27 +36,45 @@ async fn events_of_an_entity_arrive_in_order_and_a_failure_holds_back_no_other()
 }
 
 #[tokio::test]
-async fn an_event_that_nobody_can_apply_is_parked_and_the_later_ones_pass() {
+async fn an_event_that_cannot_be_applied_is_parked_for_an_operator_and_the_later_ones_pass() {
     each_database(async |database| {
         let (parts, outbox) = start(database).await;
         let entity = parts.clock.new_id();
         let listener = Listener::default();
         *listener.refusing.lock().unwrap() = Some(entity);
         let mut tasks = Tasks::new();
-        parts.bus.consume("test", &["thing.changed"], listener.handler(), &mut tasks);
+        listener.consume("test", &parts, &mut tasks);
         outbox.start_relay(parts.database.clone(), parts.bus.clone(), &mut tasks);
         record(&parts, &outbox, entity, 1).await;
         for attempts in 1..=12 {
             listener.until(|listener| *listener.refused.lock().unwrap() == attempts).await;
-            // The next attempt is due, and whatever is recorded wakes the relay.
+            // The next attempt is due.
             parts.clock.advance(TimeDelta::hours(1));
-            record(&parts, &outbox, parts.clock.new_id(), 0).await;
         }
         *listener.refusing.lock().unwrap() = None;
         record(&parts, &outbox, entity, 2).await;
         listener.until(|listener| !listener.of(entity).is_empty()).await;
         assert_eq!(listener.of(entity), ["2"]);
+
+        let [seen] = &parked("auth", &parts.database).await.unwrap()[..] else {
+            panic!("one event is parked")
+        };
+        assert_eq!(
+            (&seen.place[..], &seen.kind[..], seen.aggregate_id, &seen.reason[..]),
+            ("test", "thing.changed", entity, "not now")
+        );
+        let run =
+            async |action| Command::Events { action }.run("auth", &parts.database).await.unwrap();
+        assert!(run(EventsAction::Parked).await.contains(&seen.event_id.to_string()));
+        let unknown = parts.clock.new_id();
+        let replay = EventsAction::Replay { event_id: Some(unknown), all: false };
+        assert_eq!(run(replay).await, format!("no event {unknown} is parked\n"));
+        let replay = EventsAction::Replay { event_id: Some(seen.event_id), all: false };
+        assert_eq!(run(replay).await, "1 to be tried again\n");
+        listener.until(|listener| listener.of(entity).len() == 2).await;
+        assert_eq!(listener.of(entity), ["2", "1"]);
         tasks.stop().await;
+        assert_eq!(run(EventsAction::Parked).await, "no event is parked\n");
     })
     .await;
 }
@@ -70,7 +90,7 @@ async fn a_change_that_is_rolled_back_tells_nobody() {
         record(&parts, &outbox, kept, 2).await;
         let listener = Listener::default();
         let mut tasks = Tasks::new();
-        parts.bus.consume("test", &["thing.changed"], listener.handler(), &mut tasks);
+        listener.consume("test", &parts, &mut tasks);
         outbox.start_relay(parts.database.clone(), parts.bus.clone(), &mut tasks);
         listener.until(|listener| listener.of(kept) == ["2"]).await;
         assert_eq!(listener.of(lost), [] as [&str; 0]);
@@ -80,23 +100,33 @@ async fn a_change_that_is_rolled_back_tells_nobody() {
 }
 
 #[tokio::test]
-async fn an_event_delivered_twice_is_applied_once_by_each_consumer() {
+async fn an_event_published_twice_is_applied_once_by_each_consumer() {
     each_database(async |database| {
-        let (parts, _) = start(database).await;
-        let inbox = Inbox::new("auth", parts.database.clone(), parts.clock.clone());
-        let event = Event {
-            id: parts.clock.new_id(),
-            kind: "thing.changed".to_owned(),
-            aggregate: "thing".to_owned(),
-            aggregate_id: parts.clock.new_id(),
-            payload: json!({}),
-            created_at: parts.clock.now(),
-        };
-        // Not committed: as if it had never come.
-        drop(inbox.open("one", &event).await.unwrap().unwrap());
-        inbox.open("one", &event).await.unwrap().unwrap().commit().await.unwrap();
-        assert!(inbox.open("one", &event).await.unwrap().is_none());
-        assert!(inbox.open("other", &event).await.unwrap().is_some());
+        let (parts, outbox) = start(database).await;
+        let entity = parts.clock.new_id();
+        let (one, other) = (Listener::default(), Listener::default());
+        let mut tasks = Tasks::new();
+        one.consume("one", &parts, &mut tasks);
+        other.consume("other", &parts, &mut tasks);
+        record(&parts, &outbox, entity, 1).await;
+        outbox.start_relay(parts.database.clone(), parts.bus.clone(), &mut tasks);
+        other.until(|other| other.of(entity) == ["1"]).await;
+        tasks.stop().await;
+
+        // As if the relay had died before it noted what it published.
+        let again = Query::update()
+            .table("auth_outbox")
+            .value("published_at", Option::<DateTime<Utc>>::None)
+            .to_owned();
+        parts.database.write.execute(&again).await.unwrap();
+        let mut tasks = Tasks::new();
+        outbox.start_relay(parts.database.clone(), parts.bus.clone(), &mut tasks);
+        record(&parts, &outbox, entity, 2).await;
+        other.until(|other| other.of(entity).len() == 2).await;
+        for listener in [&one, &other] {
+            assert_eq!(listener.of(entity), ["1", "2"]);
+        }
+        tasks.stop().await;
     })
     .await;
 }

@@ -19,7 +19,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use service::{Clock, Drain, Parts, Random, Tasks};
 
 pub use error::StartError;
-pub use running::{NewAdministrator, Running};
+pub use running::{NewAdministrator, PasswordOrigin, Running};
 pub use settings::Settings;
 
 use crate::keys::Keys;

@@ -29,10 +29,21 @@ pub struct Running {
 pub struct NewAdministrator {
     /// The mail address to sign in with.
     pub email: String,
-    /// The password.
+    /// The password, where it is a new account.
     pub password: SecretString,
-    /// Whether nobody has seen the password yet.
-    pub is_random: bool,
+    /// Where the password comes from.
+    pub origin: PasswordOrigin,
+}
+
+/// Where a first administrator's password comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordOrigin {
+    /// Made up: nobody has seen it yet.
+    MadeUp,
+    /// Given in the settings.
+    Given,
+    /// The account was there, and keeps its own.
+    Kept,
 }
 
 impl NewAdministrator {
@@ -66,12 +77,27 @@ impl fmt::Display for Running {
         writeln!(f, "  database    {}", self.database)?;
         writeln!(f)?;
         if let Some(administrator) = &self.administrator {
-            write!(f, "An administrator was made: {}, ", administrator.email)?;
-            if administrator.is_random {
-                let password = administrator.password.expose_secret();
-                writeln!(f, "password {password} (not shown again).")?;
-            } else {
-                writeln!(f, "with the password from ADMIN_PASSWORD.")?;
+            let NewAdministrator { email, password, origin } = administrator;
+            match origin {
+                PasswordOrigin::MadeUp => {
+                    let password = password.expose_secret();
+                    writeln!(
+                        f,
+                        "An administrator was made: {email}, password {password} (not shown again)."
+                    )?;
+                }
+                PasswordOrigin::Given => {
+                    writeln!(
+                        f,
+                        "An administrator was made: {email}, with the password from ADMIN_PASSWORD."
+                    )?;
+                }
+                PasswordOrigin::Kept => {
+                    writeln!(
+                        f,
+                        "The account {email} is an administrator from now on, and keeps its password."
+                    )?;
+                }
             }
         }
         let keys = self.data_dir.join("keys");

@@ -8,7 +8,7 @@ use service::{Database, InProcessPeer, Parts, Peers, Random, Tasks, Transport};
 
 use crate::error::StartError;
 use crate::keys::Keys;
-use crate::running::NewAdministrator;
+use crate::running::{NewAdministrator, PasswordOrigin};
 use crate::settings::Settings;
 
 /// The characters of a password that is printed for somebody to type: 120 bits.
@@ -87,11 +87,15 @@ async fn new_administrator(
     if auth::has_administrator(&parts.database).await? {
         return Ok(None);
     }
-    let (password, is_random) = match &settings.admin_password {
-        Some(password) => (password.clone(), false),
-        None => (random_password(&parts.random), true),
+    let email = settings.admin_email.clone();
+    let origin = match &settings.admin_password {
+        _ if auth::has_account(&parts.database, &email).await? => PasswordOrigin::Kept,
+        Some(_) => PasswordOrigin::Given,
+        None => PasswordOrigin::MadeUp,
     };
-    Ok(Some(NewAdministrator { email: settings.admin_email.clone(), password, is_random }))
+    let password = settings.admin_password.clone();
+    let password = password.unwrap_or_else(|| random_password(&parts.random));
+    Ok(Some(NewAdministrator { email, password, origin }))
 }
 
 fn random_password(random: &Random) -> SecretString {

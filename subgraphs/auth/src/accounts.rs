@@ -5,6 +5,7 @@ use sea_orm::{DbErr, EntityTrait};
 use service::{Idempotency, Outbox, Parts, SigningKeys};
 use uuid::Uuid;
 
+use crate::errand::Errands;
 use crate::notifier::Notifier;
 use crate::password::Passwords;
 use crate::settings::Limits;
@@ -18,6 +19,7 @@ pub(crate) struct Accounts {
     pub(crate) signing: SigningKeys,
     pub(crate) passwords: Passwords,
     pub(crate) notifier: Notifier,
+    pub(crate) errands: Errands,
     pub(crate) limits: Limits,
 }
 

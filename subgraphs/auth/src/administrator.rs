@@ -1,7 +1,7 @@
 //! The first administrator: made where there is none, so that somebody can grant roles.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, IntoActiveModel};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, IntoActiveModel};
 use secrecy::ExposeSecret;
 use service::{Database, StartError};
 
@@ -20,8 +20,15 @@ pub async fn has_administrator(database: &Database) -> Result<bool, StartError> 
     Ok(administrators.await? > 0)
 }
 
-/// Makes the administrator where no active one exists. Somebody who has an account under this address becomes it, and
-/// keeps the password.
+/// Whether somebody has an account under this mail address already.
+pub async fn has_account(database: &Database, email: &str) -> Result<bool, StartError> {
+    let email = email.trim().to_lowercase();
+    let accounts = user::Entity::find().filter(user::Column::Email.eq(email)).count(&database.read);
+    Ok(accounts.await? > 0)
+}
+
+/// Makes the administrator where none exists. Somebody who has an account under this address becomes it, and keeps the
+/// password.
 pub(crate) async fn ensure(
     accounts: &Accounts,
     administrator: &Administrator,
@@ -42,8 +49,9 @@ pub(crate) async fn ensure(
     let transaction = database.begin().await?;
     let existing =
         user::Entity::find().filter(user::Column::Email.eq(&email)).one(&transaction).await?;
-    let user = if let Some(user) = existing {
-        user
+    if let Some(user) = existing {
+        promote(accounts, &transaction, user).await?;
+        tracing::warn!(email, "an account became the administrator, and keeps its password");
     } else {
         let account = NewAccount {
             email: email.clone(),
@@ -54,14 +62,30 @@ pub(crate) async fn ensure(
             locale: None,
             role: Role::Admin,
         };
-        registration::insert(accounts, &transaction, account).await?
-    };
-    role::grant(accounts, &transaction, user.id, Role::Admin).await?;
-    let mut change = user.into_active_model();
-    change.email_verified = Set(true);
-    change.update(&transaction).await?;
+        let user = registration::insert(accounts, &transaction, account).await?;
+        let mut change = user.into_active_model();
+        change.email_verified = Set(true);
+        change.update(&transaction).await?;
+        tracing::info!(email, "an administrator was made");
+    }
     accounts.outbox.commit(transaction).await?;
-    tracing::info!(email, "an administrator was made");
+    Ok(())
+}
+
+/// Grants the role to an account that is there, and opens it where it was closed.
+async fn promote(
+    accounts: &Accounts,
+    transaction: &DatabaseTransaction,
+    user: user::Model,
+) -> Result<(), StartError> {
+    role::grant_and_tell(accounts, transaction, user.id, Role::Admin).await?;
+    if !user.is_active {
+        let mut change = user.into_active_model();
+        change.is_active = Set(true);
+        change.deactivation_reason = Set(None);
+        change.updated_at = Set(accounts.parts.clock.now());
+        change.update(transaction).await?;
+    }
     Ok(())
 }
 

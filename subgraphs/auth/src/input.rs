@@ -6,6 +6,7 @@ use service::{ConflictCode, Problem, ValidationCode};
 
 const LONGEST_NAME: usize = 100;
 const LONGEST_EMAIL: usize = 254;
+const LONGEST_REASON: usize = 500;
 
 /// A mail address in lower case: one account, however it is written.
 pub(crate) fn email(text: &str, problems: &mut Vec<Problem>) -> String {
@@ -39,6 +40,18 @@ fn is_email(text: &str) -> bool {
         && local_is_sound
         && domain.contains('.')
         && domain.split('.').all(label)
+}
+
+/// Why something is done, for whoever reads it later.
+pub(crate) fn reason(text: &str, problems: &mut Vec<Problem>) -> String {
+    let reason = text.trim().to_owned();
+    let (code, message) = match reason.chars().count() {
+        0 => (ValidationCode::REQUIRED, "a reason is needed"),
+        1..=LONGEST_REASON => return reason,
+        _ => (ValidationCode::TOO_LONG, "at most 500 characters"),
+    };
+    problems.push(Problem::validation(code, &["reason"], message));
+    reason
 }
 
 /// A name without blanks around it.

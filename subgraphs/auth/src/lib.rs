@@ -7,12 +7,13 @@
 //! 3. A sign-in opens a `session`: a short access token that every service verifies by the published keys, and a refresh
 //!    token that is rotated at each use. `token_validation` tells services of a token what its signature cannot.
 //! 4. `user` is the entity, and says who may see what of it; `role` says what each role allows.
-//! 5. `verification` sends one-time secrets through the [`Notifier`].
+//! 5. `verification` writes one-time secrets; they are sent through the [`Notifier`] after the answer, as an `errand`.
 //! 6. `housekeeping` deletes what nobody will ask for again.
 
 mod accounts;
 mod administrator;
 mod credentials;
+mod errand;
 mod housekeeping;
 mod input;
 mod notifier;
@@ -38,8 +39,8 @@ use service::{
     Tasks, federation_sdl,
 };
 
-pub use administrator::has_administrator;
-pub use notifier::{Message, Notifier};
+pub use administrator::{has_account, has_administrator};
+pub use notifier::{Message, Notifier, Smtp};
 pub use password::PasswordCost;
 pub use settings::{Administrator, Config, Limits, Settings};
 pub use throttle::Limit;
@@ -93,12 +94,14 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         setting: "password cost",
         reason: error.to_string(),
     })?;
+    let (errands, waiting) = errand::errands();
     let accounts = Arc::new(Accounts {
         outbox: Outbox::new(NAME, parts.clock.clone()),
         idempotency: Idempotency::new(NAME, parts.clock.clone()),
         signing: config.signing,
         passwords,
         notifier: config.notifier,
+        errands,
         limits: config.limits,
         parts: parts.clone(),
     });
@@ -106,7 +109,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         administrator::ensure(&accounts, administrator).await?;
     }
     let mut tasks = Tasks::new();
-    let swept = Arc::clone(&accounts);
+    let (swept, sent) = (Arc::clone(&accounts), Arc::clone(&accounts));
+    tasks.start(|stop| errand::run(sent, waiting, stop));
     tasks.start(|stop| housekeeping::run(swept, stop));
     accounts.outbox.start_relay(parts.database.clone(), parts.bus.clone(), &mut tasks);
 

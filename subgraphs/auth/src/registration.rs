@@ -8,6 +8,7 @@ use serde_json::json;
 use service::{Caller, ConflictCode, NewEvent, Problem};
 
 use crate::accounts::Accounts;
+use crate::errand::Errand;
 use crate::role::{self, Role};
 use crate::session::{self, AuthTokens};
 use crate::table::user;
@@ -111,7 +112,7 @@ async fn register(
     let tokens = session::open(accounts, &transaction, caller, &user, None).await?;
     let message = verification::of_email(accounts, &transaction, &user).await?;
     accounts.outbox.commit(transaction).await?;
-    accounts.notifier.send(message);
+    accounts.errands.leave(Errand::Message(message));
     Ok(Ok((User::own(user), tokens)))
 }
 

@@ -131,6 +131,31 @@ pub(crate) async fn grant(
     Ok(inserted == 1)
 }
 
+/// The same, and tells the other services where it is news.
+pub(crate) async fn grant_and_tell(
+    accounts: &Accounts,
+    transaction: &DatabaseTransaction,
+    user_id: Uuid,
+    role: Role,
+) -> Result<(), DbErr> {
+    if grant(accounts, transaction, user_id, role).await? {
+        tell(accounts, transaction, "user.role_granted", user_id, role).await?;
+    }
+    Ok(())
+}
+
+async fn tell(
+    accounts: &Accounts,
+    transaction: &DatabaseTransaction,
+    kind: &'static str,
+    user_id: Uuid,
+    role: Role,
+) -> Result<(), DbErr> {
+    let payload = json!({ "userId": user_id, "role": role });
+    let event = NewEvent { kind, aggregate: "user", aggregate_id: user_id, payload };
+    accounts.outbox.record(transaction, event).await
+}
+
 /// Takes a role away; says whether the user had it.
 async fn revoke(
     transaction: &DatabaseTransaction,
@@ -226,13 +251,6 @@ impl Kind {
             Self::Revoke => "revokeRole",
         }
     }
-
-    fn event(self) -> &'static str {
-        match self {
-            Self::Grant => "user.role_granted",
-            Self::Revoke => "user.role_revoked",
-        }
-    }
 }
 
 impl Change<'_> {
@@ -255,15 +273,13 @@ impl Change<'_> {
                 Claim::Reused => return Ok(Err(Claim::reused())),
             }
         }
-        let changed = match self.kind {
-            Kind::Grant => grant(accounts, &transaction, user.id, self.role).await?,
-            Kind::Revoke => revoke(&transaction, user.id, self.role).await?,
-        };
-        if changed {
-            let kind = self.kind.event();
-            let payload = json!({ "userId": user.id, "role": self.role });
-            let event = NewEvent { kind, aggregate: "user", aggregate_id: user.id, payload };
-            accounts.outbox.record(&transaction, event).await?;
+        match self.kind {
+            Kind::Grant => grant_and_tell(accounts, &transaction, user.id, self.role).await?,
+            Kind::Revoke => {
+                if revoke(&transaction, user.id, self.role).await? {
+                    tell(accounts, &transaction, "user.role_revoked", user.id, self.role).await?;
+                }
+            }
         }
         accounts.outbox.commit(transaction).await?;
         Ok(Ok(User::seen(user)))

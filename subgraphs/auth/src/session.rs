@@ -375,9 +375,9 @@ async fn take(
         }
     }
     let used_at = token.used_at.unwrap_or(now);
-    let mut taken = refresh_token::ActiveModel::from(token);
-    taken.used_at = Set(Some(used_at));
-    taken.replaced_by = Set(Some(successor));
-    taken.update(transaction).await?;
+    let mut change = refresh_token::ActiveModel::from(token);
+    change.used_at = Set(Some(used_at));
+    change.replaced_by = Set(Some(successor));
+    change.update(transaction).await?;
     Ok(true)
 }

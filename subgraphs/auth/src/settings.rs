@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use service::{SigningKeys, StartError};
 
-use crate::notifier::Notifier;
+use crate::notifier::{Notifier, Smtp};
 use crate::password::PasswordCost;
 use crate::throttle::Limit;
 
@@ -26,6 +26,19 @@ pub struct Settings {
     /// The administrator's password, of 12 characters or more.
     #[arg(long, env = "ADMIN_PASSWORD", hide_env_values = true)]
     admin_password: Option<SecretString>,
+
+    /// The mail server, as in `smtps://user:password@mail.example.com` or `smtp://mail.example.com:587?tls=required`.
+    /// Without one, messages go to the log: for development.
+    #[arg(long, env = "SMTP_URL", hide_env_values = true, requires = "mail_from")]
+    smtp_url: Option<SecretString>,
+
+    /// Who writes, as in `Ridegraph <ride@example.com>`.
+    #[arg(long, env = "MAIL_FROM")]
+    mail_from: Option<String>,
+
+    /// The domain under which an SMS gateway takes mail to phone numbers: `+4930123456@sms.example.com`.
+    #[arg(long, env = "SMS_MAIL_DOMAIN", requires = "smtp_url")]
+    sms_mail_domain: Option<String>,
 }
 
 impl Settings {
@@ -38,7 +51,15 @@ impl Settings {
             _ => None,
         };
         let signing = SigningKeys::from_pem(self.auth_signing_key.expose_secret())?;
-        Ok(Config { administrator, ..Config::new(signing) })
+        Ok(Config { administrator, notifier: self.notifier()?, ..Config::new(signing) })
+    }
+
+    fn notifier(&self) -> Result<Notifier, StartError> {
+        let (Some(url), Some(sender)) = (&self.smtp_url, &self.mail_from) else {
+            return Ok(Notifier::Log);
+        };
+        let smtp = Smtp::new(url.expose_secret(), sender, self.sms_mail_domain.as_deref())?;
+        Ok(Notifier::Smtp(smtp))
     }
 }
 

@@ -40,6 +40,9 @@ impl Attempt {
         let transaction = accounts.parts.database.begin().await?;
         let mut ids = Vec::new();
         for Counted { kind, subject, limit } in counted {
+            // Whoever tries at the same time counts after us.
+            let what = format!("auth_attempt/{kind}/{subject}");
+            accounts.parts.database.serialize(&transaction, &what).await?;
             let since = now - TimeDelta::minutes(limit.minutes);
             let of_subject = attempt::Entity::find()
                 .filter(attempt::Column::Kind.eq(*kind))

@@ -352,12 +352,16 @@ impl UserMutation {
         ctx: &Context<'_>,
         input: DeactivateUserInput,
     ) -> Option<Result<DeactivateUserPayload>> {
-        Some(set_active(ctx, &input.user_id, Err(input.reason)).await.map(
-            |outcome| match outcome {
-                Ok(user) => DeactivateUserPayload { user: Some(user), problems: vec![] },
-                Err(problem) => DeactivateUserPayload { user: None, problems: vec![problem] },
-            },
-        ))
+        let mut problems = Vec::new();
+        let reason = input::reason(&input.reason, &mut problems);
+        let outcome = match problems.pop() {
+            Some(problem) => Caller::of(ctx).require_scope("write:users").map(|()| Err(problem)),
+            None => set_active(ctx, &input.user_id, Err(reason)).await,
+        };
+        Some(outcome.map(|outcome| match outcome {
+            Ok(user) => DeactivateUserPayload { user: Some(user), problems: vec![] },
+            Err(problem) => DeactivateUserPayload { user: None, problems: vec![problem] },
+        }))
     }
 
     /// Opens a closed account again.

@@ -8,6 +8,7 @@ use sea_orm::{ActiveValue::Set, DatabaseTransaction, IntoActiveModel, QueryOrder
 use service::{AuthenticationCode, Caller, Problem, authenticated, digest};
 
 use crate::accounts::Accounts;
+use crate::errand::Errand;
 use crate::notifier::Message;
 use crate::table::user;
 use crate::table::verification::{self, Purpose};
@@ -24,6 +25,15 @@ impl Purpose {
             Self::Email => TimeDelta::days(1),
             Self::Phone => TimeDelta::minutes(10),
             Self::PasswordReset => TimeDelta::minutes(30),
+        }
+    }
+
+    /// The same, in words.
+    fn life_in_words(self) -> &'static str {
+        match self {
+            Self::Email => "a day",
+            Self::Phone => "ten minutes",
+            Self::PasswordReset => "half an hour",
         }
     }
 
@@ -213,10 +223,15 @@ async fn write(
         used_at: Set(None),
     };
     verification::Entity::insert(row).exec_without_returning(transaction).await?;
-    Ok(Message { to: target.to_owned(), subject: purpose.subject(), secret })
+    Ok(Message {
+        to: target.to_owned(),
+        subject: purpose.subject(),
+        secret,
+        life: purpose.life_in_words(),
+    })
 }
 
-/// Sends a secret to the account of this address, if there is one; the answer does not tell.
+/// Has a secret sent to the account of this address, if there is one; neither the answer nor its time tells.
 async fn send_to_account(
     accounts: &Accounts,
     email: &str,
@@ -229,19 +244,27 @@ async fn send_to_account(
     if let Err(problem) = Attempt::begin(accounts, &[counted]).await? {
         return Ok(Some(problem));
     }
+    accounts.errands.leave(Errand::Secret { email, purpose });
+    Ok(None)
+}
+
+/// The message with a secret for the account of this address, where there is one that needs it.
+pub(crate) async fn for_account(
+    accounts: &Accounts,
+    email: &str,
+    purpose: Purpose,
+) -> Result<Option<Message>, DbErr> {
     let user = user::Entity::find()
-        .filter(user::Column::Email.eq(&email))
+        .filter(user::Column::Email.eq(email))
         .one(&accounts.parts.database.read)
         .await?;
     let needed =
         |user: &user::Model| user.is_active && !(purpose == Purpose::Email && user.email_verified);
-    if let Some(user) = user.filter(needed) {
-        let transaction = accounts.parts.database.begin().await?;
-        let message = write(accounts, &transaction, &user, purpose, &email).await?;
-        transaction.commit().await?;
-        accounts.notifier.send(message);
-    }
-    Ok(None)
+    let Some(user) = user.filter(needed) else { return Ok(None) };
+    let transaction = accounts.parts.database.begin().await?;
+    let message = write(accounts, &transaction, &user, purpose, email).await?;
+    transaction.commit().await?;
+    Ok(Some(message))
 }
 
 /// Takes a token: once, in its time. Of two at the same time one gets it.
@@ -332,7 +355,7 @@ async fn request_phone_verification(ctx: &Context<'_>, phone: &str) -> Result<Ve
     };
     let message = write(accounts, &transaction, &user, Purpose::Phone, &phone).await?;
     transaction.commit().await?;
-    accounts.notifier.send(message);
+    accounts.errands.leave(Errand::Message(message));
     Ok(vec![])
 }
 

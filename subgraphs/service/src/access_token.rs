@@ -27,6 +27,8 @@ pub const JWKS_PATH: &str = "/.well-known/jwks.json";
 
 /// Fetched keys are asked for again at most this often, however many unknown keys are presented.
 const REFETCH_AFTER: TimeDelta = TimeDelta::seconds(10);
+/// Fetched keys are asked for again after this long in any case: one that auth no longer publishes shall not count.
+const STALE_AFTER: TimeDelta = TimeDelta::minutes(5);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 /// How far two machines' clocks may differ.
 const LEEWAY_SECONDS: i64 = 5;
@@ -79,16 +81,22 @@ enum Source {
     },
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Fetched {
     keys: Arc<JwkSet>,
     at: Option<DateTime<Utc>>,
 }
 
-/// The token does not verify: forged, expired, of another kind, or by a key that auth does not publish.
+/// Why a token does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the access token does not verify")]
-pub struct InvalidAccessToken;
+pub enum AccessTokenError {
+    /// It is forged, expired, of another kind, or by a key that auth does not publish.
+    #[error("the access token is invalid or has expired")]
+    Invalid,
+    /// Nobody can say: its key is not known here, and auth's keys cannot be fetched.
+    #[error("`auth` is not available, try again")]
+    KeysUnavailable,
+}
 
 impl AccessTokens {
     /// Verifies against these keys: auth itself, and tests.
@@ -111,15 +119,14 @@ impl AccessTokens {
         &self,
         token: &str,
         now: DateTime<Utc>,
-    ) -> Result<AccessClaims, InvalidAccessToken> {
-        let header = decode_header(token).map_err(|_| InvalidAccessToken)?;
+    ) -> Result<AccessClaims, AccessTokenError> {
+        let header = decode_header(token).map_err(|_| AccessTokenError::Invalid)?;
         let is_access_token =
             header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(TOKEN_TYPE));
         if header.alg != Algorithm::EdDSA || !is_access_token {
-            return Err(InvalidAccessToken);
+            return Err(AccessTokenError::Invalid);
         }
-        let key =
-            self.key(&header.kid.ok_or(InvalidAccessToken)?).await.ok_or(InvalidAccessToken)?;
+        let key = self.key(&header.kid.ok_or(AccessTokenError::Invalid)?).await?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[ISSUER]);
@@ -127,40 +134,51 @@ impl AccessTokens {
         // Checked below, against the clock that we are given.
         validation.validate_exp = false;
         let claims = decode::<AccessClaims>(token, &key, &validation)
-            .map_err(|_| InvalidAccessToken)?
+            .map_err(|_| AccessTokenError::Invalid)?
             .claims;
         let lives = claims.exp.saturating_add(LEEWAY_SECONDS) > now.timestamp()
             && claims.iat.saturating_sub(LEEWAY_SECONDS) <= now.timestamp();
-        if lives { Ok(claims) } else { Err(InvalidAccessToken) }
+        if lives { Ok(claims) } else { Err(AccessTokenError::Invalid) }
     }
 
-    async fn key(&self, key_id: &str) -> Option<DecodingKey> {
+    async fn key(&self, key_id: &str) -> Result<DecodingKey, AccessTokenError> {
         let find =
             |keys: &JwkSet| keys.find(key_id).and_then(|key| DecodingKey::from_jwk(key).ok());
         match &*self.0 {
-            Source::Static(keys) => find(keys),
+            Source::Static(keys) => find(keys).ok_or(AccessTokenError::Invalid),
             Source::Fetched { auth, clock, keys, fetching } => {
-                let known = || find(&keys.read().unwrap_or_else(PoisonError::into_inner).keys);
-                if let Some(key) = known() {
-                    return Some(key);
+                let fetched = || keys.read().unwrap_or_else(PoisonError::into_inner).clone();
+                let is_due = |fetched: &Fetched, key: &Option<DecodingKey>| {
+                    let pause = if key.is_some() { STALE_AFTER } else { REFETCH_AFTER };
+                    fetched.at.is_none_or(|at| clock.now() >= at + pause)
+                };
+                let known = fetched();
+                let key = find(&known.keys);
+                if !is_due(&known, &key) {
+                    return key.ok_or(AccessTokenError::Invalid);
                 }
-                // One fetch at a time: whoever waited for it looks again first.
-                let _turn = fetching.lock().await;
-                if let Some(key) = known() {
-                    return Some(key);
+                // One fetch at a time. Whoever knows the key does not wait for it; whoever waited looks again first.
+                let _turn = match (fetching.try_lock(), key) {
+                    (Ok(turn), _) => turn,
+                    (Err(_), Some(key)) => return Ok(key),
+                    (Err(_), None) => fetching.lock().await,
+                };
+                let known = fetched();
+                let key = find(&known.keys);
+                if !is_due(&known, &key) {
+                    return key.ok_or(AccessTokenError::Invalid);
                 }
-                let fetched_at = keys.read().unwrap_or_else(PoisonError::into_inner).at;
-                if fetched_at.is_some_and(|at| clock.now() < at + REFETCH_AFTER) {
-                    return None;
-                }
-                match fetch(auth).await {
-                    Ok(fresh) => {
-                        let fetched = Fetched { keys: Arc::new(fresh), at: Some(clock.now()) };
-                        *keys.write().unwrap_or_else(PoisonError::into_inner) = fetched;
+                let fresh = match fetch(auth).await {
+                    Ok(fresh) => Fetched { keys: Arc::new(fresh), at: Some(clock.now()) },
+                    Err(reason) => {
+                        tracing::warn!(reason, "auth's public keys cannot be fetched");
+                        // What auth published last still counts.
+                        return key.ok_or(AccessTokenError::KeysUnavailable);
                     }
-                    Err(reason) => tracing::warn!(reason, "auth's public keys cannot be fetched"),
-                }
-                known()
+                };
+                let key = find(&fresh.keys);
+                *keys.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+                key.ok_or(AccessTokenError::Invalid)
             }
         }
     }

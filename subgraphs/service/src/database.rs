@@ -90,6 +90,23 @@ impl Database {
         Ok(is_held.then_some(Lease(Some(transaction))))
     }
 
+    /// Lets one transaction at a time go on with `what`, until it ends. On SQLite writers take turns anyway.
+    pub async fn serialize(
+        &self,
+        transaction: &DatabaseTransaction,
+        what: &str,
+    ) -> Result<(), DbErr> {
+        if self.backend() != DbBackend::Postgres {
+            return Ok(());
+        }
+        let lock = Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+            [what.into()],
+        );
+        transaction.execute_raw(lock).await.map(drop)
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), DbErr> {
         self.read.ping().await

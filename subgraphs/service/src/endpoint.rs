@@ -14,6 +14,7 @@ use futures::{Stream, StreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 
+use crate::access_token::AccessTokenError;
 use crate::app::Subgraph;
 use crate::caller::{Caller, SignedIn};
 use crate::error::{Code, bad_user_input, disclose};
@@ -142,14 +143,20 @@ impl<E: Executor> Endpoint<E> {
         authorization: Option<&HeaderValue>,
     ) -> Result<Option<SignedIn>, async_graphql::Error> {
         let Some(value) = authorization else { return Ok(None) };
-        let refused = || Code::Unauthenticated.error("the access token is invalid or has expired");
+        let refused = || Code::Unauthenticated.error(AccessTokenError::Invalid.to_string());
         let value = value.to_str().map_err(|_| refused())?;
         let (scheme, token) = value.split_once(' ').ok_or_else(refused)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(refused());
         }
         let claims = self.subgraph.access_tokens.verify(token.trim(), self.parts.clock.now()).await;
-        claims.map(|claims| Some(claims.into())).map_err(|_| refused())
+        match claims {
+            Ok(claims) => Ok(Some(claims.into())),
+            Err(AccessTokenError::Invalid) => Err(refused()),
+            Err(error @ AccessTokenError::KeysUnavailable) => {
+                Err(Code::UpstreamUnavailable.error(error.to_string()))
+            }
+        }
     }
 
     /// The answers to an operation, a subscription's one for each event. They end by themselves, or with an error of

@@ -94,7 +94,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::access_token::{AUDIENCE, AccessTokens, ISSUER, InvalidAccessToken};
+    use crate::access_token::{AUDIENCE, AccessTokenError, AccessTokens, ISSUER};
 
     fn now() -> DateTime<Utc> {
         DateTime::from_timestamp(1_780_000_000, 0).unwrap()
@@ -126,11 +126,11 @@ mod tests {
         assert_eq!(verifier.verify(&token, now()).await, Ok(claims()));
         assert_eq!(
             verifier.verify(&token, now() + TimeDelta::minutes(16)).await,
-            Err(InvalidAccessToken)
+            Err(AccessTokenError::Invalid)
         );
         assert_eq!(
             verifier.verify(&token, now() - TimeDelta::minutes(1)).await,
-            Err(InvalidAccessToken)
+            Err(AccessTokenError::Invalid)
         );
     }
 
@@ -139,9 +139,15 @@ mod tests {
         let signing = SigningKeys::from_pem(&keys(1)).unwrap();
         let verifier = AccessTokens::from_keys(signing.public().clone());
         let other = AccessClaims { aud: "elsewhere".to_owned(), ..claims() };
-        assert_eq!(verifier.verify(&signing.sign(&other), now()).await, Err(InvalidAccessToken));
+        assert_eq!(
+            verifier.verify(&signing.sign(&other), now()).await,
+            Err(AccessTokenError::Invalid)
+        );
         let other = AccessClaims { iss: "somebody".to_owned(), ..claims() };
-        assert_eq!(verifier.verify(&signing.sign(&other), now()).await, Err(InvalidAccessToken));
+        assert_eq!(
+            verifier.verify(&signing.sign(&other), now()).await,
+            Err(AccessTokenError::Invalid)
+        );
     }
 
     #[tokio::test]
@@ -153,7 +159,10 @@ mod tests {
         assert!(verifier.verify(&both.sign(&claims()), now()).await.is_ok());
         let new = SigningKeys::from_pem(&keys(2)).unwrap();
         let verifier = AccessTokens::from_keys(new.public().clone());
-        assert_eq!(verifier.verify(&old.sign(&claims()), now()).await, Err(InvalidAccessToken));
+        assert_eq!(
+            verifier.verify(&old.sign(&claims()), now()).await,
+            Err(AccessTokenError::Invalid)
+        );
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod administrator;
 mod endpoint;
+mod notifier;
 mod registration;
 mod role;
 mod session;

@@ -154,3 +154,18 @@ async fn an_address_registers_twenty_accounts_an_hour() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn many_guesses_at_once_gain_nothing() {
+    each_world(async |world| {
+        world.register("robin").await;
+        let guesses = (0..30)
+            .map(|_| world.try_login(&world.client, "robin@example.com", "a wrong password"));
+        let outcomes = futures::future::join_all(guesses).await;
+        let counted = |code: &str| {
+            outcomes.iter().filter(|outcome| outcome["problems"][0]["code"] == code).count()
+        };
+        assert_eq!((counted("INVALID_CREDENTIALS"), counted("RATE_LIMITED")), (10, 20));
+    })
+    .await;
+}

@@ -1,12 +1,11 @@
 //! What each test starts with: auth on a fresh database, with an administrator, and a clock that stands still.
 
-use std::sync::{Arc, Mutex};
-
 use auth::{Administrator, Config, Message, Notifier, PasswordCost};
 use migrations::Owner;
 use serde_json::{Value, json};
 use service::testing::{Client, each_database, parts, signing_keys};
 use service::{Database, Parts, Tasks};
+use tokio::sync::{Mutex, mpsc};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
@@ -15,11 +14,21 @@ const REGISTER: &str = "mutation ($input: RegisterUserInput!) { registerUser(inp
 const LOGIN: &str = "mutation ($input: LoginInput!) { login(input: $input) { user { id email roles } \
      tokens { accessToken refreshToken } problems { __typename code ... on RateLimitProblem { retryAfterSeconds } } } }";
 
+pub(crate) const VERIFY_MAIL: &str = "verify your mail address";
+pub(crate) const VERIFY_PHONE: &str = "verify your phone number";
+pub(crate) const RESET: &str = "reset your password";
+
+/// The messages to users: those that arrive, and those that did and nobody took.
+struct Sent {
+    arriving: mpsc::UnboundedReceiver<Message>,
+    kept: Vec<Message>,
+}
+
 pub(crate) struct World {
     /// As the router, for nobody.
     pub(crate) client: Client,
     pub(crate) parts: Parts,
-    sent: Arc<Mutex<Vec<Message>>>,
+    sent: Mutex<Sent>,
     _tasks: Tasks,
 }
 
@@ -40,19 +49,20 @@ impl World {
     async fn start(database: Database) -> Self {
         migrations::up(&database.write, Owner::Auth).await.unwrap();
         let (parts, peers) = parts(database);
-        let sent = Arc::default();
+        let (notifier, sent) = mpsc::unbounded_channel();
         let config = Config {
             administrator: Some(Administrator {
                 email: "Admin@Example.com".into(),
                 password: PASSWORD.into(),
             }),
             password_cost: PasswordCost { memory_kib: 16, passes: 1 },
-            notifier: Notifier::Kept(Arc::clone(&sent)),
+            notifier: Notifier::Handed(notifier),
             ..Config::new(signing_keys())
         };
         let running = auth::start(config, parts.clone()).await.unwrap();
         peers.auth.bind(running.app.clone());
         let client = Client::new("auth", running.app, &parts).address("192.0.2.1");
+        let sent = Mutex::new(Sent { arriving: sent, kept: Vec::new() });
         Self { client, parts, sent, _tasks: running.tasks }
     }
 
@@ -91,9 +101,21 @@ impl World {
         }
     }
 
-    /// The secret of the last message to this address or number.
-    pub(crate) fn secret_sent_to(&self, to: &str) -> Option<String> {
-        let sent = self.sent.lock().unwrap();
-        sent.iter().rev().find(|message| message.to == to).map(|message| message.secret.clone())
+    /// The secret of the next message to this address or number, about this.
+    pub(crate) async fn secret_sent_to(&self, to: &str, subject: &str) -> String {
+        let mut sent = self.sent.lock().await;
+        let is_it = |message: &Message| message.to == to && message.subject == subject;
+        loop {
+            if let Some(index) = sent.kept.iter().position(is_it) {
+                return sent.kept.remove(index).secret;
+            }
+            let message = sent.arriving.recv().await.unwrap();
+            sent.kept.push(message);
+        }
+    }
+
+    /// Whether a message to this address has arrived by now.
+    pub(crate) async fn has_heard(&self, to: &str) -> bool {
+        self.sent.lock().await.kept.iter().any(|message| message.to == to)
     }
 }

@@ -12,6 +12,8 @@ use crate::Condition;
 pub(crate) struct Demand {
     /// Unique in the plan; memos are kept by it.
     pub(crate) id: u32,
+    /// Its place among the others: that of the client's field of which it is a part.
+    pub(crate) order: u32,
     /// The entry of the response tree; `None` where the planner chooses it.
     pub(crate) output: Option<Name>,
     pub(crate) name: Name,
@@ -47,12 +49,14 @@ impl Ids {
 impl Demand {
     /// The runtime type of an object.
     pub(crate) fn typename(ids: &Ids) -> Rc<Self> {
-        Rc::new(Self::hidden(ids, apollo_compiler::name!("__typename")))
+        Rc::new(Self { order: 0, ..Self::hidden(ids, apollo_compiler::name!("__typename")) })
     }
 
     fn hidden(ids: &Ids, name: Name) -> Self {
+        let id = ids.next();
         Self {
-            id: ids.next(),
+            id,
+            order: id,
             output: None,
             name,
             arguments: String::new(),

@@ -9,7 +9,7 @@ use supergraph::Supergraph;
 use crate::tree::Tree;
 use crate::{
     Condition, EntityBatch, Fetch, FetchRequest, FetchSelection, FetchSelectionSet, Literal,
-    QueryPlan, RepresentationSelection,
+    QueryPlan, RepresentationSelection, ResponsePath,
 };
 
 /// A plan with the names of its subgraphs.
@@ -98,7 +98,10 @@ impl QueryPlanDisplay<'_> {
         }
         let service = self.supergraph.subgraph(fetch.subgraph).name.as_str();
         match &fetch.request {
-            FetchRequest::Root { operation_type, selection_set } => {
+            FetchRequest::Root { operation_type, path, selection_set } => {
+                if !path.0.is_empty() {
+                    printer.open(&format!("Flatten(path: \"{path}\")"))?;
+                }
                 printer.open(&format!("Fetch(service: {service:?})"))?;
                 let keyword = match operation_type {
                     OperationType::Query => "",
@@ -108,6 +111,9 @@ impl QueryPlanDisplay<'_> {
                 printer.selection_set(selection_set)?;
                 printer.close("")?;
                 printer.close(",")?;
+                if !path.0.is_empty() {
+                    printer.close(",")?;
+                }
             }
             FetchRequest::Entities(batches) => match batches.as_slice() {
                 [batch] => {
@@ -161,6 +167,12 @@ impl Printer<'_, '_> {
             self.open(&format!("... on {}", representation.typename))?;
             self.line("__typename")?;
             self.representation(&representation.fields)?;
+            self.close("")?;
+        }
+        for context in &batch.context {
+            let above = ResponsePath(batch.path.0[..context.depth].to_vec());
+            self.open(&format!("${}: {} of \"{above}\"", context.variable, context.ty))?;
+            self.representation(&context.value)?;
             self.close("")?;
         }
         self.close(" =>")?;

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use apollo_compiler::Name;
 use apollo_compiler::ast::OperationType;
+use indexmap::IndexMap;
+use indexmap::map::Entry;
 use supergraph::{SubgraphId, TypeId};
 
 use crate::selection::SelectionId;
-use crate::{PathElement, RepresentationSelection};
+use crate::{ContextValue, PathElement, RepresentationSelection};
 
 /// The place of a draft in [`Drafts`].
 pub(crate) type DraftId = usize;
@@ -26,7 +28,12 @@ pub(crate) struct Draft {
 
 #[derive(Debug)]
 pub(crate) enum DraftRequest {
-    Root { operation_type: OperationType, set: SelectionId },
+    /// Fields of a root type, for the objects at a path: the root, or a query within an answer.
+    Root {
+        operation_type: OperationType,
+        path: Vec<PathElement>,
+        set: SelectionId,
+    },
     Entities(Vec<DraftBatch>),
 }
 
@@ -34,14 +41,17 @@ pub(crate) enum DraftRequest {
 #[derive(Debug)]
 pub(crate) struct DraftBatch {
     pub(crate) path: Vec<PathElement>,
-    pub(crate) representations: Vec<DraftRepresentation>,
+    pub(crate) representations: DraftRepresentations,
+    pub(crate) context: Vec<ContextValue>,
     pub(crate) set: SelectionId,
 }
+
+/// How objects are represented, by their class.
+pub(crate) type DraftRepresentations = IndexMap<TypeId, DraftRepresentation>;
 
 /// How objects of a class are represented.
 #[derive(Debug, Clone)]
 pub(crate) struct DraftRepresentation {
-    pub(crate) class: TypeId,
     /// Whether all objects at the path are of the class.
     pub(crate) any: bool,
     pub(crate) typename: Name,
@@ -60,26 +70,42 @@ impl Drafts {
         self.all.len() - 1
     }
 
-    /// A fetch of entities at this path that waits for all of these anyway, and whose representations can take these up.
+    /// A fetch of entities at the same path that waits for all of these anyway, and that can take up the batch.
     pub(crate) fn joinable(
         &self,
         subgraph: SubgraphId,
-        path: &[PathElement],
         step: usize,
+        batch: &DraftBatch,
         depends_on: &BTreeSet<DraftId>,
-        representations: &[DraftRepresentation],
     ) -> Option<DraftId> {
         (0..self.all.len()).find(|id| {
             let draft = &self.all[*id];
             let DraftRequest::Entities(batches) = &draft.request else { return false };
             draft.subgraph == subgraph
                 && draft.step == step
-                && batches[0].path == path
-                && agree(&batches[0].representations, representations)
+                && batches[0].path == batch.path
+                && batches[0].context == batch.context
+                && agree(&batches[0].representations, &batch.representations)
                 && {
                     let before = self.ancestors(*id);
                     depends_on.iter().all(|needed| before.contains(needed))
                 }
+        })
+    }
+
+    /// The fetch that asks for fields of the query's root type at a path below the root, and its selection set.
+    pub(crate) fn root_at(
+        &self,
+        subgraph: SubgraphId,
+        at: &[PathElement],
+        step: usize,
+    ) -> Option<(DraftId, SelectionId)> {
+        let drafts = self.all.iter().enumerate();
+        let mut alike =
+            drafts.filter(|(_, draft)| draft.subgraph == subgraph && draft.step == step);
+        alike.find_map(|(id, draft)| match &draft.request {
+            DraftRequest::Root { path, set, .. } if path == at => Some((id, *set)),
+            _ => None,
         })
     }
 
@@ -126,17 +152,18 @@ impl Drafts {
     }
 }
 
-/// Adds representations to those of a batch.
-pub(crate) fn represent(known: &mut Vec<DraftRepresentation>, more: Vec<DraftRepresentation>) {
-    for representation in more {
-        let same = known
-            .iter_mut()
-            .find(|k| k.class == representation.class && k.typename == representation.typename);
-        let Some(same) = same else {
-            known.push(representation);
-            continue;
-        };
-        representation.fields.into_iter().for_each(|field| add_field(&mut same.fields, field));
+/// Adds representations to those of a batch, with which they agree.
+pub(crate) fn represent(known: &mut DraftRepresentations, more: DraftRepresentations) {
+    for (class, representation) in more {
+        match known.entry(class) {
+            Entry::Vacant(free) => {
+                free.insert(representation);
+            }
+            Entry::Occupied(mut same) => {
+                let fields = &mut same.get_mut().fields;
+                representation.fields.into_iter().for_each(|field| add_field(fields, field));
+            }
+        }
     }
 }
 
@@ -165,9 +192,9 @@ fn add_field(fields: &mut Vec<RepresentationSelection>, field: RepresentationSel
 
 /// Whether the representations of two batches can be one: for a class the same type name and keys, and no field from two
 /// entries.
-pub(crate) fn agree(a: &[DraftRepresentation], b: &[DraftRepresentation]) -> bool {
-    a.iter().all(|ours| {
-        b.iter().filter(|theirs| theirs.class == ours.class).all(|theirs| {
+pub(crate) fn agree(a: &DraftRepresentations, b: &DraftRepresentations) -> bool {
+    a.iter().all(|(class, ours)| {
+        b.get(class).is_none_or(|theirs| {
             ours.typename == theirs.typename
                 && keys(ours).eq(keys(theirs))
                 && inputs_agree(&ours.fields, &theirs.fields)

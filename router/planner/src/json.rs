@@ -8,8 +8,8 @@ use supergraph::Supergraph;
 use crate::display::condition_text;
 use crate::tree::Tree;
 use crate::{
-    EntityBatch, Fetch, FetchRequest, PathElement, QueryPlan, RepresentationSelection,
-    ResponsePath, request_text,
+    ContextValue, EntityBatch, Fetch, FetchRequest, PathElement, QueryPlan,
+    RepresentationSelection, ResponsePath, request_text,
 };
 
 impl QueryPlan {
@@ -59,14 +59,20 @@ impl Writer<'_> {
             "operation": request.text,
         });
         match &fetch.request {
-            FetchRequest::Root { operation_type, .. } => {
+            FetchRequest::Root { operation_type, path: at, .. } => {
                 node["operationKind"] = operation_type.name().into();
-                node
+                if at.0.is_empty() {
+                    return node;
+                }
+                json!({ "kind": "Flatten", "path": path(at), "node": node })
             }
             FetchRequest::Entities(batches) => {
                 node["operationKind"] = "query".into();
                 if let [batch] = batches.as_slice() {
                     node["requires"] = requires(batch);
+                    if !batch.context.is_empty() {
+                        node["context"] = batch.context.iter().map(context).collect();
+                    }
                     return json!({ "kind": "Flatten", "path": path(&batch.path), "node": node });
                 }
                 node["kind"] = "BatchFetch".into();
@@ -97,6 +103,14 @@ fn requires(batch: &EntityBatch) -> Value {
         json!({ "kind": "InlineFragment", "typeCondition": typename.as_str(), "selections": selections })
     };
     batch.representations.iter().map(|r| fragment(&r.typename, &r.fields)).collect()
+}
+
+fn context(context: &ContextValue) -> Value {
+    json!({
+        "variable": context.variable.as_str(),
+        "depth": context.depth,
+        "value": context.value.iter().map(representation).collect::<Value>(),
+    })
 }
 
 fn representation(selection: &RepresentationSelection) -> Value {

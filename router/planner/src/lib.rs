@@ -28,6 +28,8 @@ mod plan;
 mod request_text;
 mod search;
 mod selection;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use apollo_compiler::ast::OperationType;
@@ -62,21 +64,40 @@ pub fn plan_with(
     operation: &Operation,
     labels: &Labels,
 ) -> Result<QueryPlan, PlanError> {
+    plan_counted(supergraph, document, operation, labels).map(|planned| planned.query_plan)
+}
+
+/// A plan, and what planning took.
+struct Planned {
+    query_plan: QueryPlan,
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests bound it"))]
+    steps: usize,
+}
+
+fn plan_counted(
+    supergraph: &Supergraph,
+    document: &Valid<ExecutableDocument>,
+    operation: &Operation,
+    labels: &Labels,
+) -> Result<Planned, PlanError> {
     let ids = Ids::default();
     let operation_type = operation.operation_type;
-    let mut fetches = Vec::new();
+    let mut query_plan = QueryPlan { operation_type, fetches: Vec::new() };
+    let mut steps = 0;
     if let Some(root) = supergraph.type_id(operation.object_type()) {
         let normalizer = Normalizer { supergraph, document, labels, ids: &ids };
         let demands = match operation_type {
             OperationType::Mutation => normalizer.mutation(root, &operation.selection_set),
             _ => normalizer.operation(root, &operation.selection_set),
         };
-        let mut builder = Builder::new(Search::new(supergraph, labels, &ids), &demands);
+        let mut builder =
+            Builder::new(Search::new(supergraph, labels, &ids), &demands, &operation.variables);
         match operation_type {
             OperationType::Mutation => builder.mutation(root, &demands)?,
             _ => builder.query(operation_type, root, &demands)?,
         }
-        fetches = builder.finish()?;
+        steps = builder.steps();
+        query_plan.fetches = builder.finish()?;
     }
-    Ok(QueryPlan { operation_type, fetches })
+    Ok(Planned { query_plan, steps })
 }

@@ -67,6 +67,9 @@ fn mergeable(drafts: &Drafts, selections: &Selections) -> Option<(DraftId, Draft
 fn kind(drafts: &Drafts, id: DraftId, selections: &Selections) -> Option<Kind> {
     let draft = &drafts.all[id];
     let DraftRequest::Entities(batches) = &draft.request else { return None };
+    if batches.iter().any(|batch| !batch.context.is_empty()) {
+        return None;
+    }
     let condition =
         batches.iter().fold(Condition::never(), |c, b| c.or(&selections.condition(b.set)));
     Some(Kind { subgraph: draft.subgraph, step: draft.step, condition })

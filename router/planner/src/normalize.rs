@@ -1,5 +1,6 @@
 //! Normalizes an operation into demands: fragments merged, impossible types dropped, `@skip` and `@include` as conditions.
 
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use apollo_compiler::ast::{Argument, Value};
@@ -36,6 +37,29 @@ struct Scope {
     common: Option<TypeSet>,
 }
 
+/// Selection sets, each with the condition under which it counts.
+type Parts<'d> = Vec<(Vec<Literal>, &'d SelectionSet)>;
+
+/// What is selected of an object.
+#[derive(Default)]
+struct Collected<'d> {
+    fields: Vec<CollectedField<'d>>,
+    /// Where fields are selected, in the order of the document: their response keys, and when.
+    places: Vec<(&'d Name, Vec<Literal>)>,
+    by_output: HashMap<&'d Name, Vec<usize>>,
+    /// Fragments that have been spread here: once more adds nothing.
+    spread: HashSet<(&'d Name, TypeSet, Vec<Literal>)>,
+}
+
+/// A field, wherever it is selected of the same types.
+struct CollectedField<'d> {
+    field: &'d Field,
+    scope: Scope,
+    arguments: String,
+    condition: Condition,
+    parts: Parts<'d>,
+}
+
 impl Scope {
     /// The condition with that of `@skip` and `@include` added; `None` where it can never hold here.
     fn and(&self, directives: &DirectiveList) -> Option<Vec<Literal>> {
@@ -65,34 +89,41 @@ impl Scope {
     }
 }
 
-impl Normalizer<'_> {
+impl<'d> Normalizer<'d> {
     /// The demands of an operation, without what the router answers by itself.
-    pub(crate) fn operation(&self, root: TypeId, selection_set: &SelectionSet) -> Vec<Rc<Demand>> {
-        let mut demands = self.selection_set(&selection_set.selections, &self.root(root));
-        demands.retain(|demand| !demand.name.starts_with("__"));
-        demands
+    pub(crate) fn operation(
+        &self,
+        root: TypeId,
+        selection_set: &'d SelectionSet,
+    ) -> Vec<Rc<Demand>> {
+        self.root_demands(self.collected(vec![(Vec::new(), selection_set)], &self.root(root)))
     }
 
     /// The demands of a mutation, in the order in which they must be met. A field that is selected again elsewhere is
     /// executed at the first place whose condition holds: it is demanded at each, where none before holds.
-    pub(crate) fn mutation(&self, root: TypeId, selection_set: &SelectionSet) -> Vec<Rc<Demand>> {
-        let merged = self.operation(root, selection_set);
-        let mut places = Vec::new();
-        self.collect(&selection_set.selections, &self.root(root), &mut |demand| {
-            places.push((demand.output, demand.condition));
-        });
+    pub(crate) fn mutation(
+        &self,
+        root: TypeId,
+        selection_set: &'d SelectionSet,
+    ) -> Vec<Rc<Demand>> {
+        let mut collected = self.collected(vec![(Vec::new(), selection_set)], &self.root(root));
+        let places = std::mem::take(&mut collected.places);
+        let merged = self.root_demands(collected);
+        let mut before: HashMap<&Name, Condition> = HashMap::new();
         let mut in_order: Vec<Rc<Demand>> = Vec::new();
-        for (index, (output, condition)) in places.iter().enumerate() {
-            let Some(demand) = merged.iter().find(|demand| demand.output == *output) else {
+        for (output, condition) in places {
+            let Some(demand) = merged.iter().find(|demand| demand.output.as_ref() == Some(output))
+            else {
                 continue;
             };
-            let before = places[..index].iter().filter(|(known, _)| known == output);
-            let before = before.fold(Condition::never(), |all, (_, it)| all.or(it));
-            let condition = condition.and(&before.not());
-            if !condition.any.is_empty() {
+            let condition = Condition { any: vec![condition] };
+            let before = before.entry(output).or_insert_with(Condition::never);
+            let here = condition.and(&before.not());
+            *before = before.or(&condition);
+            if !here.any.is_empty() {
                 in_order.push(Rc::new(Demand {
                     id: self.ids.next(),
-                    condition,
+                    condition: here,
                     ..Demand::clone(demand)
                 }));
             }
@@ -111,21 +142,36 @@ impl Normalizer<'_> {
         }
     }
 
-    fn selection_set(&self, selections: &[Selection], scope: &Scope) -> Vec<Rc<Demand>> {
-        let mut demands = Vec::new();
-        self.collect(selections, scope, &mut |demand| add(&mut demands, demand));
+    fn root_demands(&self, collected: Collected<'d>) -> Vec<Rc<Demand>> {
+        let mut demands = self.demands(collected);
+        demands.retain(|demand| !demand.name.starts_with("__"));
         demands
     }
 
-    /// Hands on each field, in the order of the document.
-    fn collect(&self, selections: &[Selection], scope: &Scope, field: &mut dyn FnMut(Demand)) {
+    fn demands(&self, collected: Collected<'d>) -> Vec<Rc<Demand>> {
+        collected.fields.into_iter().map(|field| Rc::new(self.demand(field))).collect()
+    }
+
+    /// What selection sets select of the same object.
+    fn collected(&self, parts: Parts<'d>, scope: &Scope) -> Collected<'d> {
+        let mut collected = Collected::default();
+        for (condition, selection_set) in parts {
+            let scope = Scope { condition, ..scope.clone() };
+            self.collect(&selection_set.selections, &scope, &mut collected);
+        }
+        collected
+    }
+
+    fn collect(&self, selections: &'d [Selection], scope: &Scope, collected: &mut Collected<'d>) {
         for selection in selections {
             if self.ids.is_exhausted() {
                 return;
             }
             let (directives, on, inner) = match selection {
-                Selection::Field(selection) => {
-                    self.field(selection, scope).into_iter().for_each(&mut *field);
+                Selection::Field(field) => {
+                    if let Some(condition) = scope.and(&field.directives) {
+                        collected.add(field, scope, condition);
+                    }
                     continue;
                 }
                 Selection::InlineFragment(fragment) => (
@@ -142,8 +188,15 @@ impl Normalizer<'_> {
             };
             let Some(condition) = scope.and(directives) else { continue };
             let narrowed = Scope { condition, ..self.narrowed(scope, on) };
-            if !narrowed.types.is_empty() {
-                self.collect(&inner.selections, &narrowed, field);
+            let is_new = match selection {
+                Selection::FragmentSpread(spread) => {
+                    let (types, condition) = (narrowed.types.clone(), narrowed.condition.clone());
+                    collected.spread.insert((&spread.fragment_name, types, condition))
+                }
+                _ => true,
+            };
+            if is_new && !narrowed.types.is_empty() {
+                self.collect(&inner.selections, &narrowed, collected);
             }
         }
     }
@@ -162,27 +215,36 @@ impl Normalizer<'_> {
         Scope { parent: on, types, ..scope.clone() }
     }
 
-    fn field(&self, field: &Node<Field>, scope: &Scope) -> Option<Demand> {
-        let condition = scope.and(&field.directives)?;
+    fn demand(&self, collected: CollectedField<'d>) -> Demand {
+        let CollectedField { field, scope, arguments, condition, mut parts } = collected;
+        // What is below keeps to the condition under which it was wanted, where there are several.
+        let mut outer = scope.outer.clone();
+        if parts.iter().all(|(other, _)| *other == parts[0].0) {
+            outer.extend(parts[0].0.iter().cloned());
+            for (condition, _) in &mut parts {
+                condition.clear();
+            }
+        }
+        let id = self.ids.next();
         let children = match self.supergraph.type_id(&field.selection_set.ty) {
             Some(ty) if !field.selection_set.is_empty() => {
-                let mut below = self.below(ty, &field.name, scope);
-                below.outer = scope.outer.iter().chain(&condition).cloned().collect();
-                self.selection_set(&field.selection_set.selections, &below)
+                let below = Scope { outer, ..self.below(ty, &field.name, &scope) };
+                self.demands(self.collected(parts, &below))
             }
             _ => Vec::new(),
         };
-        Some(Demand {
-            id: self.ids.next(),
+        Demand {
+            id,
+            order: id,
             output: Some(field.response_key().clone()),
             name: field.name.clone(),
-            arguments: arguments_text(&field.arguments),
+            arguments,
             variables: variables(&field.arguments),
             parent: Some(scope.parent),
-            types: Some(scope.types.clone()),
-            condition: Condition { any: vec![condition] },
+            types: Some(scope.types),
+            condition,
             children,
-        })
+        }
     }
 
     /// The scope of the selection set of a field.
@@ -214,49 +276,41 @@ impl Normalizer<'_> {
     }
 }
 
-/// Adds a demand; one for the same entry of the same types is merged with it.
-fn add(demands: &mut Vec<Rc<Demand>>, demand: Demand) {
-    let same_field = |known: &Demand| {
-        known.output == demand.output
-            && known.name == demand.name
-            && known.arguments == demand.arguments
-            && known.parent.is_some() == demand.parent.is_some()
-    };
-    let covered = demand.children.is_empty()
-        && demands.iter().any(|known| {
-            let types = known.types.as_ref().zip(demand.types.as_ref());
-            same_field(known)
-                && known.parent == demand.parent
-                && (known.condition.is_always() || known.condition == demand.condition)
-                && types.is_none_or(|(wide, narrow)| narrow.is_subset(wide))
+impl<'d> Collected<'d> {
+    /// Adds a field; the same one of the same types is one field.
+    fn add(&mut self, field: &'d Node<Field>, scope: &Scope, condition: Vec<Literal>) {
+        self.places.push((field.response_key(), condition.clone()));
+        let arguments = arguments_text(&field.arguments);
+        let places = self.by_output.entry(field.response_key()).or_default();
+        let condition_here = Condition { any: vec![condition.clone()] };
+        for place in places.iter() {
+            let known = &mut self.fields[*place];
+            if known.field.name != field.name
+                || known.arguments != arguments
+                || known.scope.parent != scope.parent
+            {
+                continue;
+            }
+            let covers = field.selection_set.is_empty()
+                && (known.condition.is_always() || known.condition == condition_here)
+                && scope.types.is_subset(&known.scope.types);
+            if covers {
+                return;
+            }
+            if known.scope.types == scope.types {
+                known.condition = known.condition.or(&condition_here);
+                known.parts.push((condition, &field.selection_set));
+                return;
+            }
+        }
+        places.push(self.fields.len());
+        self.fields.push(CollectedField {
+            field,
+            scope: scope.clone(),
+            arguments,
+            condition: condition_here,
+            parts: vec![(condition, &field.selection_set)],
         });
-    if covered {
-        return;
-    }
-    let same = demands.iter_mut().find(|known| {
-        same_field(known) && known.types == demand.types && known.parent == demand.parent
-    });
-    let Some(known) = same else {
-        demands.push(Rc::new(demand));
-        return;
-    };
-    let known = Rc::make_mut(known);
-    let mut incoming = demand.children;
-    if known.condition != demand.condition {
-        // What is below keeps to the condition under which it was wanted.
-        under(&mut known.children, &known.condition);
-        under(&mut incoming, &demand.condition);
-        known.condition = known.condition.or(&demand.condition);
-    }
-    for child in incoming {
-        add(&mut known.children, Rc::unwrap_or_clone(child));
-    }
-}
-
-fn under(demands: &mut [Rc<Demand>], condition: &Condition) {
-    for demand in demands {
-        let demand = Rc::make_mut(demand);
-        demand.condition = demand.condition.and(condition);
     }
 }
 

@@ -51,7 +51,11 @@ pub enum FetchRequest {
     Root {
         /// The root type of the request.
         operation_type: OperationType,
-        /// The fields; they are written into the root of the response tree.
+        /// The objects into which the answer is written: empty for the root of the response tree; else a field of an
+        /// answer returned the query's root type, and another subgraph is asked for its fields. Where there is no object
+        /// nothing is sent.
+        path: ResponsePath,
+        /// The fields.
         selection_set: FetchSelectionSet,
     },
     /// `_entities`, once for each batch; several batches are aliased `_e0`, `_e1`, … with variables
@@ -67,9 +71,26 @@ pub struct EntityBatch {
     /// How an object is represented; the first whose type condition holds for an object is taken. An object for
     /// which none holds, or which lacks a key field or has null for one, is not sent.
     pub representations: Vec<Representation>,
+    /// Variables whose values come from objects above. Only entities for which all of them have the same values may be
+    /// asked for in one request. Empty in a fetch of several batches.
+    pub context: Vec<ContextValue>,
     /// What is asked of each entity, in fragments on entity types of the subgraph. It is written into the object
     /// that was represented.
     pub selection_set: FetchSelectionSet,
+}
+
+/// A variable that carries what an object above has set for the fields below it (`@context`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContextValue {
+    /// The variable of the request.
+    pub variable: Name,
+    /// Its type in the subgraph: `String!`.
+    pub ty: String,
+    /// How many elements of the batch's path lead to the object that sets it.
+    pub depth: usize,
+    /// Where the value stands in that object: one field on each level, `__typename` aside, within fragments for objects of
+    /// different types. The value of the last one is sent.
+    pub value: Vec<RepresentationSelection>,
 }
 
 /// A way to represent an object: `{ __typename, …fields }`.

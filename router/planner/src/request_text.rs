@@ -27,8 +27,9 @@ pub fn request_text(fetch: &Fetch, variables: &[Node<VariableDefinition>]) -> Re
     let mut used: Vec<Name> = Vec::new();
     let mut representation_variables = Vec::new();
     let mut entity_keys = Vec::new();
+    let mut definitions = Vec::new();
     let operation_type = match &fetch.request {
-        FetchRequest::Root { operation_type, selection_set } => {
+        FetchRequest::Root { operation_type, selection_set, .. } => {
             write_selection_set(selection_set, &mut body, &mut used);
             *operation_type
         }
@@ -38,12 +39,17 @@ pub fn request_text(fetch: &Fetch, variables: &[Node<VariableDefinition>]) -> Re
             for (index, batch) in batches.iter().enumerate() {
                 let variable =
                     if alone { "representations".to_owned() } else { format!("_r{index}") };
+                let variable = free_variable(variable, variables);
                 let key = if alone { "_entities".to_owned() } else { format!("_e{index}") };
                 let alias = if alone { String::new() } else { format!("{key}:") };
                 let space = if index == 0 { "" } else { " " };
                 let _ = write!(body, "{space}{alias}_entities(representations:${variable})");
                 write_selection_set(&batch.selection_set, &mut body, &mut used);
+                definitions.push(format!("${variable}:[_Any!]!"));
                 representation_variables.push(variable);
+                let given =
+                    batch.context.iter().map(|value| format!("${}:{}", value.variable, value.ty));
+                definitions.extend(given);
                 entity_keys.push(key);
             }
             body.push('}');
@@ -52,11 +58,7 @@ pub fn request_text(fetch: &Fetch, variables: &[Node<VariableDefinition>]) -> Re
     };
     let declared: Vec<&Node<VariableDefinition>> =
         variables.iter().filter(|v| used.contains(&v.name)).collect();
-    let definitions: Vec<String> = representation_variables
-        .iter()
-        .map(|variable| format!("${variable}:[_Any!]!"))
-        .chain(declared.iter().map(|variable| definition(variable)))
-        .collect();
+    definitions.extend(declared.iter().map(|variable| definition(variable)));
     let head =
         if definitions.is_empty() { String::new() } else { format!("({})", definitions.join(",")) };
     RequestText {
@@ -65,6 +67,14 @@ pub fn request_text(fetch: &Fetch, variables: &[Node<VariableDefinition>]) -> Re
         representation_variables,
         entity_keys,
     }
+}
+
+/// A name that none of the client's variables has.
+fn free_variable(mut name: String, variables: &[Node<VariableDefinition>]) -> String {
+    while variables.iter().any(|variable| variable.name == name.as_str()) {
+        name.insert(0, '_');
+    }
+    name
 }
 
 /// `$name:Type=default`; directives are the router's business.

@@ -10,7 +10,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use apollo_compiler::Name;
-use supergraph::{FieldSet, Labels, Resolution, SubgraphId, Supergraph, TypeId, TypeKind};
+use apollo_compiler::ast::OperationType;
+use supergraph::{
+    ContextArgument, FieldSet, Labels, Resolution, SubgraphId, Supergraph, TypeId, TypeKind,
+};
 
 use crate::PlanError;
 use crate::choice::{Open, Way, choose};
@@ -54,6 +57,21 @@ pub(crate) struct Hop {
     cost: Cost,
 }
 
+/// What a field needs before a subgraph can resolve it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs<'a> {
+    /// Fields of the object that other subgraphs have.
+    pub(crate) requires: Option<&'a FieldSet>,
+    /// Values from objects above.
+    pub(crate) context: &'a [ContextArgument],
+}
+
+impl Needs<'_> {
+    fn is_nothing(self) -> bool {
+        self.requires.is_none() && self.context.is_empty()
+    }
+}
+
 /// The ways from one place, by subgraph.
 pub(crate) type Hops = Rc<Vec<Option<Rc<Hop>>>>;
 
@@ -80,6 +98,7 @@ pub(crate) struct Search<'a> {
     pub(crate) labels: &'a Labels,
     pub(crate) overlays: Overlays<'a>,
     pub(crate) typename: Rc<Demand>,
+    query_type: Option<TypeId>,
     ids: &'a Ids,
     solutions: RefCell<Solutions>,
     hops: RefCell<HashMap<Place, Hops>>,
@@ -99,11 +118,13 @@ const NO_CIRCLE: usize = usize::MAX;
 
 impl<'a> Search<'a> {
     pub(crate) fn new(supergraph: &'a Supergraph, labels: &'a Labels, ids: &'a Ids) -> Self {
+        let query = supergraph.root_type(OperationType::Query);
         Self {
             supergraph,
             labels,
             overlays: Overlays::new(supergraph),
             typename: Demand::typename(ids),
+            query_type: query.and_then(|name| supergraph.type_id(name)),
             ids,
             solutions: RefCell::default(),
             hops: RefCell::default(),
@@ -113,6 +134,11 @@ impl<'a> Search<'a> {
             circle: Cell::new(NO_CIRCLE),
             steps: Cell::new(0),
         }
+    }
+
+    /// What the search has taken so far.
+    pub(crate) fn steps(&self) -> usize {
+        self.steps.get()
     }
 
     /// Fails where planning has taken more work than it may.
@@ -171,14 +197,18 @@ impl<'a> Search<'a> {
         self.supergraph.resolution(demand.parent, class, name, subgraph, self.labels)
     }
 
-    /// What a field of an object requires in a subgraph.
-    pub(crate) fn requirement(
-        &self,
-        demand: &Demand,
-        class: TypeId,
-        subgraph: SubgraphId,
-    ) -> Option<&'a FieldSet> {
-        self.resolution(demand, class, subgraph)?.presence.requires.as_ref()
+    /// What a field of an object needs in a subgraph beside the object itself.
+    pub(crate) fn needs(&self, demand: &Demand, class: TypeId, subgraph: SubgraphId) -> Needs<'a> {
+        let presence = self.resolution(demand, class, subgraph).map(|found| found.presence);
+        Needs {
+            requires: presence.and_then(|presence| presence.requires.as_ref()),
+            context: presence.map_or(&[], |presence| &presence.context_arguments),
+        }
+    }
+
+    /// Whether it is the query's root type, which every subgraph can be asked for.
+    pub(crate) fn is_query(&self, class: TypeId) -> bool {
+        self.query_type == Some(class)
     }
 
     /// Looks into something that must not lead back to itself; `None` where it does.
@@ -345,14 +375,15 @@ impl<'a> Search<'a> {
             if hop.is_none() {
                 continue;
             }
-            let requires = self.requirement(demand, place.class, to);
-            // A hop back to where the object stands helps only a field that requires something.
-            if place.subgraph == Some(to) && requires.is_none() {
+            let needs = self.needs(demand, place.class, to);
+            // A hop back to where the object stands helps only a field that needs something.
+            if place.subgraph == Some(to) && needs.is_nothing() {
                 continue;
             }
             let landed = self.landed(demand, place.class, to);
-            let cost = landed
-                .and_then(|cost| Some(self.required(requires, demand, place, to)?.then(cost)));
+            let cost = landed.and_then(|cost| {
+                Some(self.required(needs.requires, demand, place, to)?.then(cost))
+            });
             ways.extend(cost.map(|cost| (Way::Hop(to), cost)));
         }
         ways
@@ -364,8 +395,9 @@ impl<'a> Search<'a> {
         if demand.is_typename() {
             return (!self.is_nameless(place)).then_some(Cost::FIELD);
         }
-        let requires = self.requirement(demand, place.class, subgraph).is_some();
-        if requires && !self.overlays.provides(place.overlay, &demand.name) {
+        let needs = self.needs(demand, place.class, subgraph);
+        let provided = self.overlays.provides(place.overlay, &demand.name);
+        if !needs.context.is_empty() || (needs.requires.is_some() && !provided) {
             return None;
         }
         self.resolved(demand, place)
@@ -447,7 +479,7 @@ impl<'a> Search<'a> {
     /// Breadth first: in each round, every subgraph one of whose keys can be had from those reached before.
     fn find_hops(&self, place: Place) -> Vec<Option<Rc<Hop>>> {
         let mut hops: Vec<Option<Rc<Hop>>> = vec![None; self.supergraph.subgraphs().len()];
-        if place.subgraph.is_none() {
+        if place.subgraph.is_none() || self.is_query(place.class) {
             return self.root_hops(place.class);
         }
         loop {

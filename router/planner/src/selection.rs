@@ -3,17 +3,25 @@
 use std::sync::Arc;
 
 use apollo_compiler::Name;
+use indexmap::IndexMap;
 
 use crate::{Condition, FetchField, FetchInlineFragment, FetchSelection, FetchSelectionSet};
 
 /// A selection set in the arena.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SelectionId(usize);
 
 /// All selection sets of a plan. Conditions in it are absolute: they include those of everything around.
 #[derive(Debug, Default)]
 pub(crate) struct Selections {
-    sets: Vec<Vec<Entry>>,
+    sets: Vec<IndexMap<Key, Entry>>,
+}
+
+/// What makes two selections of a set one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Field { name: Name, output: Option<Name>, arguments: String },
+    Fragment { type_condition: Name },
 }
 
 #[derive(Debug, Clone)]
@@ -25,7 +33,7 @@ enum Entry {
 impl Selections {
     /// A new, empty selection set.
     pub(crate) fn add_set(&mut self) -> SelectionId {
-        self.sets.push(Vec::new());
+        self.sets.push(IndexMap::new());
         SelectionId(self.sets.len() - 1)
     }
 
@@ -36,19 +44,18 @@ impl Selections {
         type_condition: &Name,
         runtime_types: &Arc<[Name]>,
     ) -> SelectionId {
-        for entry in &mut self.sets[set.0] {
-            if let Entry::Fragment { type_condition: known, runtime_types: types, below } = entry
-                && known == type_condition
-            {
-                if types.len() < runtime_types.len() {
-                    *types = runtime_types.clone();
-                }
-                return *below;
+        let key = Key::Fragment { type_condition: type_condition.clone() };
+        if let Some(Entry::Fragment { runtime_types: known, below, .. }) =
+            self.sets[set.0].get_mut(&key)
+        {
+            if known.len() < runtime_types.len() {
+                *known = runtime_types.clone();
             }
+            return *below;
         }
         let below = self.add_set();
         let (type_condition, runtime_types) = (type_condition.clone(), runtime_types.clone());
-        self.sets[set.0].push(Entry::Fragment { type_condition, runtime_types, below });
+        self.sets[set.0].insert(key, Entry::Fragment { type_condition, runtime_types, below });
         below
     }
 
@@ -60,24 +67,23 @@ impl Selections {
         field: FetchField,
         composite: bool,
     ) -> Option<SelectionId> {
-        for entry in &mut self.sets[set.0] {
-            if let Entry::Field { field: known, below } = entry
-                && known.name == field.name
-                && known.output == field.output
-                && known.arguments == field.arguments
-            {
-                known.condition = known.condition.or(&field.condition);
-                return *below;
-            }
+        let key = Key::Field {
+            name: field.name.clone(),
+            output: field.output.clone(),
+            arguments: field.arguments.clone(),
+        };
+        if let Some(Entry::Field { field: known, below }) = self.sets[set.0].get_mut(&key) {
+            known.condition = known.condition.or(&field.condition);
+            return *below;
         }
         let below = composite.then(|| self.add_set());
-        self.sets[set.0].push(Entry::Field { field, below });
+        self.sets[set.0].insert(key, Entry::Field { field, below });
         below
     }
 
     /// Adds all that is in one set to another.
     pub(crate) fn merge(&mut self, into: SelectionId, from: SelectionId) {
-        for entry in self.sets[from.0].clone() {
+        for (_, entry) in self.sets[from.0].clone() {
             match entry {
                 Entry::Field { field, below } => {
                     let known = self.field(into, field, below.is_some());
@@ -95,7 +101,7 @@ impl Selections {
 
     /// The condition under which anything of a set is wanted.
     pub(crate) fn condition(&self, set: SelectionId) -> Condition {
-        self.sets[set.0].iter().fold(Condition::never(), |condition, entry| match entry {
+        self.sets[set.0].values().fold(Condition::never(), |condition, entry| match entry {
             Entry::Field { field, .. } => condition.or(&field.condition),
             Entry::Fragment { below, .. } => condition.or(&self.condition(*below)),
         })
@@ -111,22 +117,18 @@ impl Selections {
         FetchSelectionSet { selections }
     }
 
-    /// The selections of a set, but leaves that stand around it already.
+    /// The selections of a set, but leaves that stand in one of those around it already.
     fn selections(
         &self,
         set: SelectionId,
         outer: &Condition,
-        around: &[&FetchField],
+        around: &[SelectionId],
     ) -> Vec<FetchSelection> {
-        let mut leaves: Vec<&FetchField> = around.to_vec();
-        leaves.extend(self.sets[set.0].iter().filter_map(|entry| match entry {
-            Entry::Field { field, below: None } => Some(field),
-            _ => None,
-        }));
+        let with_this: Vec<SelectionId> = around.iter().copied().chain([set]).collect();
         let mut selections = Vec::new();
-        for entry in &self.sets[set.0] {
+        for (key, entry) in &self.sets[set.0] {
             match entry {
-                Entry::Field { field, below: None } if around.iter().any(|f| covers(f, field)) => {}
+                Entry::Field { field, below: None } if self.covers(around, key, field) => {}
                 Entry::Field { field, below } => {
                     let selection_set = below.map(|below| self.finish(below, &field.condition));
                     selections.push(FetchSelection::Field(FetchField {
@@ -137,7 +139,7 @@ impl Selections {
                 }
                 Entry::Fragment { type_condition, runtime_types, below } => {
                     let condition = self.condition(*below);
-                    let inner = self.selections(*below, &condition, &leaves);
+                    let inner = self.selections(*below, &condition, &with_this);
                     if !inner.is_empty() {
                         selections.push(FetchSelection::InlineFragment(FetchInlineFragment {
                             type_condition: type_condition.clone(),
@@ -155,14 +157,16 @@ impl Selections {
         );
         selections
     }
-}
 
-/// Whether a leaf is superfluous where another stands.
-fn covers(around: &FetchField, leaf: &FetchField) -> bool {
-    around.name == leaf.name
-        && around.output == leaf.output
-        && around.arguments == leaf.arguments
-        && (around.condition.is_always() || around.condition == leaf.condition)
+    /// Whether a leaf is superfluous because it stands in a set around.
+    fn covers(&self, around: &[SelectionId], key: &Key, leaf: &FetchField) -> bool {
+        around.iter().any(|set| match self.sets[set.0].get(key) {
+            Some(Entry::Field { field, .. }) => {
+                field.condition.is_always() || field.condition == leaf.condition
+            }
+            _ => false,
+        })
+    }
 }
 
 /// A `__typename`, with the entry of the response tree it goes to.

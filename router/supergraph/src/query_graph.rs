@@ -3,7 +3,7 @@
 //! An object is known by its *class*: its runtime type or, where only an interface object stands for it (or an interface
 //! that nothing implements), that interface.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use apollo_compiler::Name;
@@ -18,6 +18,10 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct QueryGraph {
     nodes: Vec<TypeNode>,
+    /// The interfaces of a subgraph that have several classes, by these.
+    interfaces: HashMap<(SubgraphId, TypeSet), Vec<TypeId>>,
+    /// The classes whose objects set a context.
+    contexts: HashMap<String, TypeSet>,
 }
 
 #[derive(Debug, Clone)]
@@ -102,7 +106,22 @@ impl QueryGraph {
                 }
             },
         );
-        Self { nodes: nodes.collect() }
+        let nodes: Vec<TypeNode> = nodes.collect();
+        let mut interfaces: HashMap<_, Vec<TypeId>> = HashMap::new();
+        let mut contexts: HashMap<String, TypeSet> = HashMap::new();
+        for (index, ty) in types.values().enumerate() {
+            let node = &nodes[index];
+            for context in &ty.contexts {
+                let classes = contexts.entry(context.clone()).or_insert_with(TypeSet::default);
+                *classes = classes.union(&node.runtime_types).union(&TypeSet::one(type_id(index)));
+            }
+            if ty.kind == TypeKind::Interface {
+                for (subgraph, classes) in node.classes.iter().filter(|(_, c)| c.len() > 1) {
+                    interfaces.entry((subgraph, classes.clone())).or_default().push(type_id(index));
+                }
+            }
+        }
+        Self { nodes, interfaces, contexts }
     }
 
     /// The object types that values of a type can have, anywhere; the type itself where nothing implements it.
@@ -118,6 +137,16 @@ impl QueryGraph {
     /// The interfaces that stand, in a subgraph, for objects of this class.
     pub fn interface_objects(&self, class: TypeId, subgraph: SubgraphId) -> &[TypeId] {
         self.nodes[class.index()].interface_objects.get(subgraph).map_or(&[], Vec::as_slice)
+    }
+
+    /// The interfaces whose objects, in a subgraph, are of exactly these classes.
+    pub fn interfaces_of(&self, classes: &TypeSet, subgraph: SubgraphId) -> &[TypeId] {
+        self.interfaces.get(&(subgraph, classes.clone())).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether objects of this class set a context for the fields below them.
+    pub fn sets_context(&self, class: TypeId, context: &str) -> bool {
+        self.contexts.get(context).is_some_and(|classes| classes.contains(class))
     }
 
     /// The subgraphs in which objects of this class can stand.

@@ -14,7 +14,7 @@ impl TypeId {
 }
 
 /// A set of composite types, cheap to clone and to compare.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TypeSet(Arc<[TypeId]>);
 
 impl TypeSet {

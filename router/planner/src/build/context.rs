@@ -1,0 +1,126 @@
+//! Values of contexts: what an object above sets for the arguments of a field below (`@context`, `@fromContext`).
+
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use apollo_compiler::ast::VariableDefinition;
+use apollo_compiler::{Name, Node};
+use supergraph::{ContextArgument, FieldSet};
+
+use super::{Builder, Placements, Position, Touched, add_placements};
+use crate::demand::Demand;
+use crate::entry_name::position;
+use crate::{Condition, ContextValue, PathElement, PlanError, ResponsePath};
+
+/// The variables that carry the values of contexts, under names that the client's do not have.
+pub(super) struct ContextVariables {
+    prefix: String,
+    /// How far down the path a value is set, and what it is.
+    known: Vec<(Vec<PathElement>, FieldSet, String)>,
+}
+
+impl ContextVariables {
+    pub(super) fn beside(variables: &[Node<VariableDefinition>]) -> Self {
+        let mut prefix = "_c".to_owned();
+        while variables.iter().any(|variable| variable.name.starts_with(&prefix)) {
+            prefix.push('_');
+        }
+        Self { prefix, known: Vec::new() }
+    }
+
+    /// The same name for the same value.
+    fn name(&mut self, at: &Position, argument: &ContextArgument) -> Name {
+        let value = (at.path.clone(), argument.selection.clone(), argument.ty.to_string());
+        let known = self.known.iter().position(|known| *known == value);
+        let number = known.unwrap_or_else(|| {
+            self.known.push(value);
+            self.known.len() - 1
+        });
+        Name::new(&format!("{}{number}", self.prefix)).expect("a prefixed number is a name")
+    }
+}
+
+/// A demand whose contextual arguments have values.
+pub(super) struct Contextual {
+    /// With the arguments, each of which is a variable.
+    pub(super) demand: Rc<Demand>,
+    /// Where the variables have their values from.
+    pub(super) values: Vec<ContextValue>,
+    /// The fetches to wait for.
+    pub(super) ready: Touched,
+}
+
+impl Builder<'_> {
+    /// Gets the values of contexts for the arguments of a field.
+    pub(super) fn contextual(
+        &mut self,
+        demand: &Rc<Demand>,
+        arguments: &[ContextArgument],
+        at: &Position,
+    ) -> Result<Contextual, PlanError> {
+        let mut ready = Touched::new();
+        let mut values: Vec<ContextValue> = Vec::new();
+        let mut text = demand.arguments.trim_end_matches(')').to_owned();
+        for argument in arguments {
+            let above = self.sets_context(&argument.context, at).ok_or_else(|| {
+                let here = self.search.supergraph.type_of(at.cursors[0].type_id);
+                PlanError::Unsatisfiable {
+                    type_name: here.name.clone(),
+                    field: demand.name.clone(),
+                    path: ResponsePath(at.path.clone()).to_string(),
+                }
+            })?;
+            let condition = at.condition.and(&demand.condition);
+            ready.extend(self.fetch_value(&argument.selection, &above, condition)?);
+            let variable = self.context_variables.name(&above, argument);
+            let opening = if text.is_empty() { "(" } else { ", " };
+            let _ = write!(text, "{opening}{}: ${variable}", argument.name);
+            let on = Some(above.cursors[0].type_id);
+            let places = position(&above.path);
+            let value = self.represented_below(&argument.selection, on, &places, false);
+            let depth = above.path.len();
+            let value = ContextValue { variable, ty: argument.ty.to_string(), depth, value };
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        text.push(')');
+        let output = demand.output.clone().unwrap_or_else(|| {
+            self.names.choose(&position(&at.path), &demand.name, &demand.arguments)
+        });
+        let demand = Demand { output: Some(output), arguments: text, ..Demand::clone(demand) };
+        Ok(Contextual { demand: Rc::new(demand), values, ready })
+    }
+
+    /// The nearest objects above that set a context.
+    fn sets_context(&self, context: &str, at: &Position) -> Option<Rc<Position>> {
+        let graph = self.search.supergraph.query_graph();
+        let mut next = at.above.clone();
+        while let Some(above) = next {
+            if above.classes().iter().any(|class| graph.sets_context(class, context)) {
+                return Some(above);
+            }
+            next = above.above.clone();
+        }
+        None
+    }
+
+    fn fetch_value(
+        &mut self,
+        selection: &FieldSet,
+        above: &Position,
+        condition: Condition,
+    ) -> Result<Touched, PlanError> {
+        let hidden = self.search.hidden(selection);
+        let mut placements = Placements::new();
+        for class in above.classes().iter() {
+            let place = self.place_of(class, above);
+            let solution = self.solution(hidden.node, &hidden.demands, place)?;
+            add_placements(&mut placements, &solution, class);
+        }
+        let inner = Position { condition, ..above.clone() };
+        let mut touched = self.placements(placements, &inner)?;
+        touched.insert(above.draft);
+        Ok(touched)
+    }
+}

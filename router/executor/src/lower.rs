@@ -59,6 +59,7 @@ pub(crate) fn lower(
         field_lists: Vec::new(),
         root_output: OutputId(0),
         root_type,
+        has_context: false,
     };
     let mut lowering = Lowering {
         supergraph,
@@ -71,7 +72,7 @@ pub(crate) fn lower(
     };
     lowering.program.root_output = lowering.root_output(ROOT);
     lowering.fetches(query_plan);
-    if operation.is_query() {
+    if operation.is_query() && !lowering.program.has_context {
         entity_store::find_sources(&mut lowering.program, &lowering.fields);
     }
     lowering.program

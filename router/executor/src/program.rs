@@ -28,6 +28,8 @@ pub(crate) struct Program {
     pub(crate) field_lists: Vec<Vec<OutputField>>,
     pub(crate) root_output: OutputId,
     pub(crate) root_type: TypeId,
+    /// Whether fields depend on objects above them: then equal entities are not one.
+    pub(crate) has_context: bool,
 }
 
 macro_rules! index {
@@ -262,7 +264,8 @@ pub(crate) struct Fetch {
 /// Root fields, or entities.
 #[derive(Debug)]
 pub(crate) enum FetchKind {
-    Root,
+    /// Fields of a root type, for the objects at a path: the root, or a query within an answer.
+    Root(Vec<Step>),
     Entities(Vec<Batch>),
 }
 
@@ -275,9 +278,22 @@ pub(crate) struct Batch {
     pub(crate) key: Name,
     pub(crate) path: Vec<Step>,
     pub(crate) templates: Vec<Template>,
+    /// What objects above have set for the fields that are asked for, those nearer to the root first.
+    pub(crate) context: Vec<ContextValue>,
     pub(crate) reader: ReaderId,
     /// Where entities of this batch may be known already.
     pub(crate) sources: Vec<Source>,
+}
+
+/// A variable whose value stands in an object above.
+#[derive(Debug)]
+pub(crate) struct ContextValue {
+    /// `"_c0":`
+    pub(crate) variable: Box<[u8]>,
+    /// How many steps of the path lead to that object.
+    pub(crate) depth: usize,
+    /// Where the value stands in it: one field on each level.
+    pub(crate) value: Vec<TemplateField>,
 }
 
 /// Objects of an earlier answer of the same subgraph, with all that a batch would ask of them.

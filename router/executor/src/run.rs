@@ -4,6 +4,7 @@
 //! caller's task.
 
 pub(crate) mod answer;
+mod context;
 pub(crate) mod emit;
 mod entity_store;
 pub(crate) mod place;
@@ -21,7 +22,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use crate::error::{FetchFailure, FetchFailureReason, FieldError, FieldErrors, PathSegment};
-use crate::program::{Batch, Fetch, FetchIndex, FetchKind, Program};
+use crate::program::{Batch, Fetch, FetchIndex, FetchKind, Program, Step};
 use crate::run::answer::Sent;
 use crate::run::place::{for_each_place, response_path, rows_at};
 use crate::run::representation::{AbsentInput, Representations};
@@ -106,7 +107,7 @@ impl<'p> Run<'p> {
     /// The request of the first fetch, which all others wait for; none where it asks for nothing.
     pub(crate) fn source_request(&self) -> Option<SubgraphRequest> {
         let fetch = self.program.fetches.first().filter(|it| self.guards[it.guard.index()])?;
-        let sent = Sent { fetch: FetchIndex(0), entities: Vec::new() };
+        let sent = Sent::of_root(FetchIndex(0));
         Some(SubgraphRequest { subgraph: fetch.subgraph, body: self.body(fetch, &sent) })
     }
 
@@ -120,7 +121,7 @@ impl<'p> Run<'p> {
         let first = FetchIndex(0);
         let mut ready = VecDeque::new();
         self.progress[first.index()].requests = 1;
-        if self.receive(&Sent { fetch: first, entities: Vec::new() }, event) {
+        if self.receive(&Sent::of_root(first), event) {
             self.end(first, &mut ready);
         }
         self.fetch(ready, client, context).await;
@@ -160,7 +161,8 @@ impl<'p> Run<'p> {
         }
         let requests = match &fetch.kind {
             _ if !self.guards[fetch.guard.index()] => Vec::new(),
-            FetchKind::Root => vec![Sent { fetch: index, entities: Vec::new() }],
+            FetchKind::Root(path) if rows_at(&self.rows, self.root, path).is_empty() => Vec::new(),
+            FetchKind::Root(_) => vec![Sent::of_root(index)],
             FetchKind::Entities(batches) => self.represent(index, batches),
         };
         self.progress[index.index()].requests = requests.len();
@@ -182,10 +184,15 @@ impl<'p> Run<'p> {
         } else {
             AbsentInput::Null
         };
+        if let [batch] = batches
+            && !batch.context.is_empty()
+        {
+            return self.represent_in_context(index, batch, absent);
+        }
         let represented: Vec<Representations> = batches
             .iter()
             .map(|batch| {
-                let mut representations = Representations::new(absent);
+                let mut representations = Representations::new(absent, self.program.has_context);
                 for row in rows_at(&self.rows, self.root, &batch.path) {
                     representations.add(&self.rows, row, &batch.templates);
                 }
@@ -204,7 +211,7 @@ impl<'p> Run<'p> {
         }
         chunks(&counts, self.limits.entities_per_fetch)
             .into_iter()
-            .map(|entities| Sent { fetch: index, entities })
+            .map(|entities| Sent { fetch: index, entities, context: Vec::new() })
             .collect()
     }
 
@@ -234,6 +241,10 @@ impl<'p> Run<'p> {
                 opening = b",";
             }
         }
+        if !sent.context.is_empty() {
+            body.push(b',');
+            body.extend_from_slice(&sent.context);
+        }
         body.extend_from_slice(if opening == b"," { b"}}" } else { b"}" });
         Bytes::from(body)
     }
@@ -262,7 +273,7 @@ impl<'p> Run<'p> {
             return;
         }
         let paths = match &fetch.kind {
-            FetchKind::Root => self.root_paths(fetch),
+            FetchKind::Root(path) => self.root_paths(fetch, path),
             FetchKind::Entities(batches) => (0..batches.len())
                 .filter(|&batch| sent.is_none_or(|sent| !sent.entities[batch].is_empty()))
                 .map(|batch| self.batch_path(&batches[batch]))
@@ -289,16 +300,36 @@ impl<'p> Run<'p> {
         !progress.failed && !progress.has_errors
     }
 
-    /// The root fields that a fetch asks for.
-    fn root_paths(&self, fetch: &Fetch) -> Vec<Vec<PathSegment>> {
+    /// The root fields that a fetch asks for, at each place into which it is read.
+    fn root_paths(&self, fetch: &Fetch, path: &[Step]) -> Vec<Vec<PathSegment>> {
         let reader = &self.program.readers[fetch.data.index()];
         let entries = &self.program.shapes[reader.shape.index()].entries;
         let targets = reader.keys.iter().flat_map(|key| &key.targets);
-        targets
-            .map(|target| &entries[target.slot.index()])
-            .filter(|entry| entry.visible)
-            .map(|entry| vec![PathSegment::Key(entry.name.clone())])
-            .collect()
+        let entries = targets.map(|target| &entries[target.slot.index()]);
+        let visible: Vec<_> = entries.filter(|entry| entry.visible).collect();
+        let at = |mut place: Vec<PathSegment>, name| {
+            place.push(PathSegment::Key(name));
+            place
+        };
+        let places = self.places(path);
+        let each = places
+            .iter()
+            .flat_map(|place| visible.iter().map(|entry| at(place.clone(), entry.name.clone())));
+        each.collect()
+    }
+
+    /// The places of the answer at a path, as many as there may be errors.
+    pub(crate) fn places(&self, path: &[Step]) -> Vec<Vec<PathSegment>> {
+        let mut places = Vec::new();
+        for_each_place(&self.rows, self.root, path, |_, steps| {
+            places.push(response_path(self.program, &self.rows, steps));
+            if places.len() < self.limits.errors {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        places
     }
 
     /// The place that all objects of a batch have in common.

@@ -60,6 +60,8 @@ struct Position {
     universe: TypeSet,
     /// Where the objects stand of which these are fields.
     above: Option<Rc<Position>>,
+    /// Where the same objects stood first, before hops.
+    origin: Option<Rc<Position>>,
 }
 
 /// A selection set, and what its objects are.
@@ -194,6 +196,7 @@ impl<'a> Builder<'a> {
             condition: Condition::always(),
             universe: TypeSet::one(root),
             above: None,
+            origin: None,
         }
     }
 
@@ -284,6 +287,10 @@ impl<'a> Builder<'a> {
 impl Position {
     fn classes(&self) -> TypeSet {
         union(&self.cursors)
+    }
+
+    fn origin(&self) -> Rc<Self> {
+        self.origin.clone().unwrap_or_else(|| Rc::new(self.clone()))
     }
 }
 

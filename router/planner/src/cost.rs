@@ -3,7 +3,7 @@
 use std::ops::Add;
 
 /// Requests, how many of them one after the other, and fields.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Cost {
     requests: u32,
     rounds: u32,

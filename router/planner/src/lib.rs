@@ -11,6 +11,7 @@
 //! Pure: no runtime, clock, environment or I/O; the same operation gives the same plan.
 
 mod alias;
+mod budget;
 mod build;
 mod choice;
 mod condition;
@@ -37,6 +38,7 @@ use apollo_compiler::executable::{ExecutableDocument, Operation};
 use apollo_compiler::validation::Valid;
 use supergraph::{Labels, Supergraph};
 
+pub use budget::Budget;
 pub use display::QueryPlanDisplay;
 pub use error::PlanError;
 pub use plan::*;
@@ -64,7 +66,18 @@ pub fn plan_with(
     operation: &Operation,
     labels: &Labels,
 ) -> Result<QueryPlan, PlanError> {
-    plan_counted(supergraph, document, operation, labels).map(|planned| planned.query_plan)
+    plan_within(supergraph, document, operation, labels, Budget::default())
+}
+
+/// Plans one operation with no more work than this.
+pub fn plan_within(
+    supergraph: &Supergraph,
+    document: &Valid<ExecutableDocument>,
+    operation: &Operation,
+    labels: &Labels,
+    budget: Budget,
+) -> Result<QueryPlan, PlanError> {
+    plan_counted(supergraph, document, operation, labels, budget).map(|planned| planned.query_plan)
 }
 
 /// A plan, and what planning took.
@@ -79,6 +92,7 @@ fn plan_counted(
     document: &Valid<ExecutableDocument>,
     operation: &Operation,
     labels: &Labels,
+    budget: Budget,
 ) -> Result<Planned, PlanError> {
     let ids = Ids::default();
     let operation_type = operation.operation_type;
@@ -90,8 +104,8 @@ fn plan_counted(
             OperationType::Mutation => normalizer.mutation(root, &operation.selection_set),
             _ => normalizer.operation(root, &operation.selection_set),
         };
-        let mut builder =
-            Builder::new(Search::new(supergraph, labels, &ids), &demands, &operation.variables);
+        let search = Search::new(supergraph, labels, &ids, budget);
+        let mut builder = Builder::new(search, &demands, &operation.variables);
         match operation_type {
             OperationType::Mutation => builder.mutation(root, &demands)?,
             _ => builder.query(operation_type, root, &demands)?,

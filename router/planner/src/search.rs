@@ -16,6 +16,7 @@ use supergraph::{
 };
 
 use crate::PlanError;
+use crate::budget::Budget;
 use crate::choice::{Open, Way, choose};
 use crate::cost::Cost;
 use crate::demand::{Demand, Ids};
@@ -107,17 +108,20 @@ pub(crate) struct Search<'a> {
     frames: RefCell<Vec<Frame>>,
     /// The outermost frame that a circle has led back to, while it is open; what was found meanwhile holds only inside.
     circle: Cell<usize>,
+    budget: Budget,
     steps: Cell<usize>,
 }
-
-/// How many steps planning one operation may take.
-const STEPS: usize = 1_000_000;
 
 /// No circle is open.
 const NO_CIRCLE: usize = usize::MAX;
 
 impl<'a> Search<'a> {
-    pub(crate) fn new(supergraph: &'a Supergraph, labels: &'a Labels, ids: &'a Ids) -> Self {
+    pub(crate) fn new(
+        supergraph: &'a Supergraph,
+        labels: &'a Labels,
+        ids: &'a Ids,
+        budget: Budget,
+    ) -> Self {
         let query = supergraph.root_type(OperationType::Query);
         Self {
             supergraph,
@@ -132,6 +136,7 @@ impl<'a> Search<'a> {
             parts: RefCell::default(),
             frames: RefCell::default(),
             circle: Cell::new(NO_CIRCLE),
+            budget,
             steps: Cell::new(0),
         }
     }
@@ -143,10 +148,27 @@ impl<'a> Search<'a> {
 
     /// Fails where planning has taken more work than it may.
     pub(crate) fn check_budget(&self) -> Result<(), PlanError> {
-        if self.steps.get() > STEPS || self.ids.is_exhausted() {
-            return Err(PlanError::TooComplex { limit: STEPS });
+        if self.steps.get() > self.budget.steps || self.ids.is_exhausted() {
+            return Err(self.too_complex());
         }
         Ok(())
+    }
+
+    fn too_complex(&self) -> PlanError {
+        PlanError::TooComplex { limit: self.budget.steps }
+    }
+
+    /// Counts a step; `None` where there have been too many.
+    fn step(&self) -> Option<()> {
+        let steps = self.steps.get() + 1;
+        self.steps.set(steps);
+        (steps <= self.budget.steps).then_some(())
+    }
+
+    /// Whether so much has been looked into that the first way counts as the best. Demands can be met whichever ways the
+    /// others take, so the plan is as complete as ever.
+    fn is_hasty(&self) -> bool {
+        self.steps.get() > self.budget.thorough_steps
     }
 
     /// How the demands of a node are met from a place; `None` where they cannot be.
@@ -272,7 +294,7 @@ impl<'a> Search<'a> {
                 path: path.join("."),
             };
         }
-        PlanError::TooComplex { limit: STEPS }
+        self.too_complex()
     }
 
     /// Computes and remembers, unless the result hangs on a circle that is still open.
@@ -310,9 +332,7 @@ impl<'a> Search<'a> {
         }
         let mut open = Vec::new();
         while let Some(demand) = wanted.pop() {
-            if self.steps.replace(self.steps.get() + 1) > STEPS {
-                return None;
-            }
+            self.step()?;
             let ways = self.ways(&demand, place, hops);
             if ways.is_empty() {
                 wanted.extend(self.parts(&demand)?.into_iter().rev());
@@ -360,7 +380,7 @@ impl<'a> Search<'a> {
         let mut ways = Vec::new();
         if let Some(cost) = self.local(demand, place) {
             ways.push((Way::Local, cost));
-            if cost.is_free() {
+            if cost.is_free() || self.is_hasty() {
                 return ways;
             }
         }
@@ -371,10 +391,13 @@ impl<'a> Search<'a> {
             all = self.hops(place);
             all.as_slice()
         };
-        for (to, hop) in self.supergraph.subgraph_ids().zip(hops) {
-            if hop.is_none() {
-                continue;
-            }
+        let hops = self.supergraph.subgraph_ids().zip(hops);
+        let mut open: Vec<(SubgraphId, &Hop)> =
+            hops.filter_map(|(to, hop)| Some((to, hop.as_deref()?))).collect();
+        if self.is_hasty() {
+            open.sort_by_key(|(_, hop)| hop.cost.weight());
+        }
+        for (to, _) in open {
             let needs = self.needs(demand, place.class, to);
             // A hop back to where the object stands helps only a field that needs something.
             if place.subgraph == Some(to) && needs.is_nothing() {
@@ -385,6 +408,9 @@ impl<'a> Search<'a> {
                 Some(self.required(needs.requires, demand, place, to)?.then(cost))
             });
             ways.extend(cost.map(|cost| (Way::Hop(to), cost)));
+            if cost.is_some() && self.is_hasty() {
+                break;
+            }
         }
         ways
     }
@@ -430,6 +456,7 @@ impl<'a> Search<'a> {
         if resolution.is_none() && !provided {
             return None;
         }
+        self.step()?;
         if demand.children.is_empty() {
             return Some(Cost::FIELD);
         }
@@ -492,7 +519,13 @@ impl<'a> Search<'a> {
                     let cost = inputs.cost.then_request();
                     Some(Hop { typename: entry.typename, key: entry.key.clone(), inputs, cost })
                 });
-                found.extend(ways.min_by_key(|hop| hop.cost.weight()).map(|hop| (to, hop)));
+                let mut ways = ways;
+                let best = if self.is_hasty() {
+                    ways.next()
+                } else {
+                    ways.min_by_key(|hop| hop.cost.weight())
+                };
+                found.extend(best.map(|hop| (to, hop)));
             }
             if found.is_empty() {
                 return hops;

@@ -112,7 +112,7 @@ impl QueryGraph {
         for (index, ty) in types.values().enumerate() {
             let node = &nodes[index];
             for context in &ty.contexts {
-                let classes = contexts.entry(context.clone()).or_insert_with(TypeSet::default);
+                let classes = contexts.entry(context.clone()).or_default();
                 *classes = classes.union(&node.runtime_types).union(&TypeSet::one(type_id(index)));
             }
             if ty.kind == TypeKind::Interface {

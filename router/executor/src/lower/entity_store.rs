@@ -73,8 +73,8 @@ fn ancestors(program: &Program) -> Vec<Vec<bool>> {
 fn positions(program: &Program, fetch: FetchIndex) -> Vec<Position> {
     let lowered = &program.fetches[fetch.index()];
     let mut positions = match &lowered.kind {
-        FetchKind::Root => {
-            vec![Position { fetch, path: Vec::new(), reader: lowered.data, batch: None }]
+        FetchKind::Root(path) => {
+            vec![Position { fetch, path: path.clone(), reader: lowered.data, batch: None }]
         }
         FetchKind::Entities(batches) => (0..)
             .zip(batches)

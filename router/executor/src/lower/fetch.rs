@@ -10,8 +10,8 @@ use crate::json::write_string;
 use crate::lower::Lowering;
 use crate::lower::shape::ROOT;
 use crate::program::{
-    Batch, Fetch, FetchIndex, FetchKind, FieldId, Reader, ReaderId, ReaderKey, ReaderKind,
-    ReaderTarget, ShapeId, Step, Template, TemplateField, TypeId,
+    Batch, ContextValue, Fetch, FetchIndex, FetchKind, FieldId, Reader, ReaderId, ReaderKey,
+    ReaderKind, ReaderTarget, ShapeId, Step, Template, TemplateField, TypeId,
 };
 
 /// No other field is like `_entities`, and none is taken for it.
@@ -33,9 +33,10 @@ impl Lowering<'_> {
     fn fetch(&mut self, fetch: &planner::Fetch) -> Fetch {
         let text = request_text(fetch, &self.operation.variables);
         let (kind, data) = match &fetch.request {
-            FetchRequest::Root { selection_set, operation_type } => {
+            FetchRequest::Root { selection_set, operation_type, path } => {
+                let (path, shape) = self.path(&path.0);
                 let type_name = self.supergraph.root_type(*operation_type);
-                (FetchKind::Root, self.reader(&[(selection_set, type_name)], ROOT))
+                (FetchKind::Root(path), self.reader(&[(selection_set, type_name)], shape))
             }
             FetchRequest::Entities(batches) => {
                 let batches: Vec<Batch> = batches
@@ -68,9 +69,26 @@ impl Lowering<'_> {
             key: Name::new(&text.entity_keys[index]).expect("the planner makes legal names"),
             path,
             templates: batch.representations.iter().map(|r| self.template(r, shape)).collect(),
+            context: self.context(batch),
             reader: self.reader(&[(&batch.selection_set, None)], shape),
             sources: Vec::new(),
         }
+    }
+
+    /// What objects above set, those nearer to the root first.
+    fn context(&mut self, batch: &EntityBatch) -> Vec<ContextValue> {
+        let mut values = Vec::new();
+        for planned in &batch.context {
+            self.program.has_context = true;
+            let (_, shape) = self.path(&batch.path.0[..planned.depth]);
+            values.push(ContextValue {
+                variable: key(&planned.variable),
+                depth: planned.depth,
+                value: self.template_fields(&planned.value, shape),
+            });
+        }
+        values.sort_by_key(|value| value.depth);
+        values
     }
 
     /// Reads `{"_e0":[…],"_e1":[…]}`: a slot for each batch.

@@ -9,7 +9,7 @@ use crate::SubgraphResponse;
 use crate::error::{FetchFailureReason, FieldError, PathSegment};
 use crate::program::{Batch, Fetch, FetchIndex, FetchKind, ReaderId, ReaderKind, SlotId};
 use crate::run::Run;
-use crate::run::place::{for_each_place, response_path};
+use crate::run::place::{for_each_place, response_path, rows_at};
 use crate::run::rows::{RowId, Slice, Slot};
 use crate::run::scan::scan;
 
@@ -18,6 +18,14 @@ use crate::run::scan::scan;
 pub(crate) struct Sent {
     pub(crate) fetch: FetchIndex,
     pub(crate) entities: Vec<Range<usize>>,
+    /// The variables that objects above have set: `"_c0":"de","_c1":5`; empty where there are none.
+    pub(crate) context: Vec<u8>,
+}
+
+impl Sent {
+    pub(crate) fn of_root(fetch: FetchIndex) -> Self {
+        Self { fetch, entities: Vec::new(), context: Vec::new() }
+    }
 }
 
 /// An error as a subgraph reports it; parts that are not as the specification says are left out.
@@ -92,8 +100,9 @@ impl Run<'_> {
         data: RowId,
         flawless: bool,
     ) -> Result<(), FetchFailureReason> {
-        if let FetchKind::Root = fetch.kind {
-            self.rows.merge(self.root, data);
+        if let FetchKind::Root(path) = &fetch.kind {
+            let targets = rows_at(&self.rows, self.root, path);
+            self.merge_entity(Some(data), targets);
             return Ok(());
         }
         // Nothing is taken from an answer of which a part is wrong.
@@ -171,9 +180,12 @@ impl Run<'_> {
             code: error.extensions.get("code").cloned(),
         };
         match &fetch.kind {
-            FetchKind::Root => {
-                let path = self.translated(fetch.data, path);
-                self.errors.push(field_error(path));
+            FetchKind::Root(at) => {
+                let below = self.translated(fetch.data, path);
+                for mut place in self.places(at) {
+                    place.extend_from_slice(&below);
+                    self.errors.push(field_error(place));
+                }
             }
             FetchKind::Entities(batches) => {
                 for place in self.entity_error_places(sent, batches, path) {

@@ -26,6 +26,8 @@ pub(crate) struct Representations {
     ends: Vec<usize>,
     /// For each row that is represented, by which representation; in the order of the answer.
     rows: Vec<(RowId, u32)>,
+    /// Whether each row has one of its own, whatever others are equal.
+    each: bool,
     table: Table,
 }
 
@@ -34,9 +36,10 @@ pub(crate) struct Representations {
 pub(crate) struct Unrepresentable;
 
 impl Representations {
-    pub(crate) fn new(absent: AbsentInput) -> Self {
+    /// None yet. `each` row gets one of its own, or all rows with equal ones share it.
+    pub(crate) fn new(absent: AbsentInput, each: bool) -> Self {
         let table = Table::default();
-        Self { absent, json: Vec::new(), ends: Vec::new(), rows: Vec::new(), table }
+        Self { absent, json: Vec::new(), ends: Vec::new(), rows: Vec::new(), each, table }
     }
 
     /// How many there are.
@@ -87,6 +90,9 @@ impl Representations {
 
     /// The representation equal to the one that starts here and is not counted yet; where there is none, it is noted.
     fn find_equal(&mut self, start: usize) -> Option<usize> {
+        if self.each {
+            return None;
+        }
         let Self { json, ends, table, .. } = self;
         table.find_or_insert(&json[start..], ends.len(), |index| part(json, ends, index))
     }
@@ -139,6 +145,29 @@ impl Template {
         out.push(b'}');
         Ok(())
     }
+}
+
+/// Writes the value of the one field that is named on each level; null where there is none.
+pub(crate) fn write_value(rows: &Rows, row: RowId, fields: &[TemplateField], out: &mut Vec<u8>) {
+    let value = single_value(rows, row, fields);
+    // A leaf is all that is left, or a list of leaves: nothing in it is a required key.
+    let mut writer = Writer { rows, absent: AbsentInput::Null, out };
+    if writer.value(value.unwrap_or(Slot::Null), &[]).is_err() {
+        out.extend_from_slice(b"null");
+    }
+}
+
+fn single_value(rows: &Rows, row: RowId, fields: &[TemplateField]) -> Option<Slot> {
+    fields.iter().find_map(|field| match field {
+        TemplateField::OfTypes(types, fields) if types.admits(rows.type_id(row)) => {
+            single_value(rows, row, fields)
+        }
+        TemplateField::OfTypes(..) | TemplateField::TypeName(_) => None,
+        TemplateField::Value { slot, fields, .. } => match rows.slot(row, *slot) {
+            Slot::Row(below) => single_value(rows, below, fields),
+            value => Some(value),
+        },
+    })
 }
 
 /// Writes one representation.

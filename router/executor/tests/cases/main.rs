@@ -26,6 +26,7 @@ use executor::{
 use expect_test::expect_file;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use planner::Budget;
 use supergraph::{Labels, Supergraph};
 
 use crate::data::Data;
@@ -124,41 +125,68 @@ fn execute(
     execution.now_or_never().expect("the fake subgraphs answer at once")
 }
 
+/// An operation of a case.
+struct Case<'c> {
+    directory: &'c Path,
+    supergraph: Supergraph,
+    document: Arc<Valid<ExecutableDocument>>,
+    labels: Labels,
+    variables: String,
+}
+
+impl Case<'_> {
+    /// Plans and executes; whatever the plan, the answer is what a monolith says, and no subgraph refuses anything.
+    fn run(
+        &self,
+        budget: Budget,
+    ) -> datatest_stable::Result<(Result<Response, RequestError>, String)> {
+        let only = self.document.operations.get(None).map_err(|_| "a case has one operation")?;
+        let (supergraph, document) = (&self.supergraph, &self.document);
+        let query_plan = planner::plan_within(supergraph, document, only, &self.labels, budget)?;
+        let subgraphs = FakeSubgraphs::load(self.directory, supergraph)?;
+        let executed = Executable::lower(supergraph, document.clone(), None, &query_plan)
+            .and_then(|executable| execute(&executable, &self.variables, &subgraphs));
+        if let Ok(response) = &executed {
+            subgraphs.compare_with_monolith(supergraph, document, &self.variables, response)?;
+        }
+        for (name, subgraph) in &subgraphs.subgraphs {
+            let refusals = subgraph.take_refusals();
+            assert!(refusals.is_empty(), "{name} refuses:\n{}", refusals.join("\n"));
+        }
+        Ok((executed, subgraphs.requests.into_inner()?))
+    }
+}
+
 fn executes(operation: &Path) -> datatest_stable::Result<()> {
     let operation = fs::canonicalize(operation)?;
-    let case = operation.parent().expect("an operation stands in a case");
-    if operation.ends_with("supergraph.graphql") || !case.join("data").exists() {
+    let directory = operation.parent().expect("an operation stands in a case");
+    if operation.ends_with("supergraph.graphql") || !directory.join("data").exists() {
         return Ok(());
     }
-    let supergraph = Supergraph::parse(&fs::read_to_string(case.join("supergraph.graphql"))?)?;
+    let supergraph = Supergraph::parse(&fs::read_to_string(directory.join("supergraph.graphql"))?)?;
     let text = fs::read_to_string(&operation)?;
     let document =
         ExecutableDocument::parse_and_validate(supergraph.api_schema(), &text, &operation)
             .map_err(|invalid| invalid.errors.to_string())?;
-    let only = document.operations.get(None).map_err(|_| "a case has one operation")?;
-    let labels = labels(&supergraph, &operation)?;
-    let query_plan = planner::plan_with(&supergraph, &document, only, &labels)?;
-    let subgraphs = FakeSubgraphs::load(case, &supergraph)?;
-    let document = Arc::new(document);
-    let variables =
-        fs::read_to_string(operation.with_extension("variables.json")).unwrap_or_default();
-    let executed = Executable::lower(&supergraph, document.clone(), None, &query_plan)
-        .and_then(|executable| execute(&executable, &variables, &subgraphs));
-    if let Ok(response) = &executed {
-        subgraphs.compare_with_monolith(&supergraph, &document, &variables, response)?;
-    }
-    for (name, subgraph) in &subgraphs.subgraphs {
-        let refusals = subgraph.take_refusals();
-        assert!(refusals.is_empty(), "{name} refuses:\n{}", refusals.join("\n"));
-    }
+    let case = Case {
+        directory,
+        labels: labels(&supergraph, &operation)?,
+        supergraph,
+        document: Arc::new(document),
+        variables: fs::read_to_string(operation.with_extension("variables.json"))
+            .unwrap_or_default(),
+    };
+    let (hasty, _) = case.run(Budget { thorough_steps: 0, ..Budget::default() })?;
+    let (executed, requests) = case.run(Budget::default())?;
+    assert_eq!(hasty.is_ok(), executed.is_ok());
     let answer = match executed {
         Ok(response) => indented(&response.body),
         Err(error) => format!("{}: {error}\n", error.code()),
     };
     expect_file![operation.with_extension("json")].assert_eq(&answer);
-    let requests = operation.with_extension("requests");
-    if requests.exists() {
-        expect_file![requests].assert_eq(&subgraphs.requests.into_inner()?);
+    let expected = operation.with_extension("requests");
+    if expected.exists() {
+        expect_file![expected].assert_eq(&requests);
     }
     Ok(())
 }

@@ -95,14 +95,11 @@ impl Builder<'_> {
     /// The nearest objects above that set a context.
     fn sets_context(&self, context: &str, at: &Position) -> Option<Rc<Position>> {
         let graph = self.search.supergraph.query_graph();
-        let mut next = at.above.clone();
-        while let Some(above) = next {
-            if above.classes().iter().any(|class| graph.sets_context(class, context)) {
-                return Some(above);
-            }
-            next = above.above.clone();
-        }
-        None
+        let mut above = std::iter::successors(at.above.as_ref(), |next| next.above.as_ref());
+        let sets = |position: &&Rc<Position>| {
+            position.classes().iter().any(|class| graph.sets_context(class, context))
+        };
+        above.find(sets).cloned()
     }
 
     fn fetch_value(

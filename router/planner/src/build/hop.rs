@@ -235,6 +235,7 @@ impl<'a> Builder<'a> {
             subgraph: to,
             cursors: Vec::new(),
             overlay: OverlayId::NONE,
+            origin: Some(at.origin()),
             ..at.clone()
         };
         let cursors = if own {

@@ -68,7 +68,7 @@ impl<'a> Builder<'a> {
             }
         }
         let path = ty.map(|ty| self.path_below(at, &classes, &output, &ty)).unwrap_or_default();
-        let above = Rc::new(at.clone());
+        let above = at.origin();
         for (overlay, cursors) in below {
             let universe = union(&cursors);
             let position = Position {
@@ -78,6 +78,7 @@ impl<'a> Builder<'a> {
                 condition: condition.clone(),
                 universe,
                 above: Some(above.clone()),
+                origin: None,
                 ..at.clone()
             };
             touched.extend(self.place(Node::Below(demand.id), &demand.children, &position)?);

@@ -8,6 +8,7 @@ mod hidden;
 mod interface;
 mod usage;
 
+use apollo_compiler::ast::OperationType;
 use apollo_compiler::parser::SourceSpan;
 
 use crate::error::CompositionError;
@@ -70,24 +71,23 @@ impl Check<'_> {
         });
     }
 
-    /// A type that is named like a root type must be it: the supergraph gives its root types these names.
+    /// Where another type is a root, no type can have the name that the supergraph gives to that root.
     fn root_names(&mut self) {
         let names = [
-            ("Query", "ROOT_QUERY_USED"),
-            ("Mutation", "ROOT_MUTATION_USED"),
-            ("Subscription", "ROOT_SUBSCRIPTION_USED"),
+            (OperationType::Query, "ROOT_QUERY_USED"),
+            (OperationType::Mutation, "ROOT_MUTATION_USED"),
+            (OperationType::Subscription, "ROOT_SUBSCRIPTION_USED"),
         ];
-        for (name, code) in names {
+        for (operation_type, code) in names {
             let subgraph = self.subgraph;
-            let Some(ty) = subgraph.schema.types.get(name) else { continue };
-            let mut roots = subgraph.schema.schema_definition.iter_root_operations();
-            if !roots.any(|(operation_type, root)| {
-                root.name == name && root_name(operation_type) == name
-            }) {
+            let name = root_name(operation_type);
+            let Some(ty) = subgraph.schema.types.get(&name) else { continue };
+            let Some(root) = subgraph.schema.root_operation(operation_type) else { continue };
+            if *root != name {
                 let message = format!(
-                    "`{}` has a type `{name}` that is not its {} root: in the supergraph only that root has the name",
-                    subgraph.name,
-                    name.to_lowercase()
+                    "`{}` has a type `{name}` beside its {operation_type} root `{root}`: in the supergraph only the root \
+                     has the name",
+                    subgraph.name
                 );
                 self.error(code, message, ty.name().location());
             }

@@ -183,6 +183,12 @@ impl Check<'_> {
         used: &mut UsedFields,
     ) -> Result<(), String> {
         let ty = self.type_of_selection(on, selection, used)?;
+        if taken.argument.ty.is_non_null() {
+            return Err(format!(
+                "the argument is `{}`: it must be nullable, as its value may be missing",
+                taken.argument.ty
+            ));
+        }
         if is_given_by(&taken.argument.ty, &ty) {
             return Ok(());
         }

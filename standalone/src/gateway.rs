@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
 use axum::http::header;
 use metrics_exporter_prometheus::PrometheusHandle;
 use server::{
-    AppParts, Config, Connector, CurrentGraph, Graph, ServiceKey, StartError, SubgraphSource,
+    AppParts, Config, Connector, CurrentGraph, Graph, ServiceKey, Serving, StartError,
+    SubgraphSource,
 };
 
 use crate::examples;
@@ -17,7 +17,7 @@ pub(crate) fn app(
     services: &Services,
     secrets: &str,
     metrics: PrometheusHandle,
-) -> Result<Router, StartError> {
+) -> Result<Serving, StartError> {
     let mut config = Config::default();
     config.headers.forward.push(header::AUTHORIZATION);
     let key = ServiceKey::shared_secret(secrets).map_err(|reason| StartError::Variable {

@@ -10,17 +10,18 @@ use axum::routing::{any, get};
 use chrono::SecondsFormat;
 use futures::future::join_all;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use metrics::{Counter, Histogram};
+use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
 use playground::{Example, Page};
 use serde_json::{Map, Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tower_http::cors::CorsLayer;
 
-use crate::config::{Config, CorsConfig, Limits};
+use crate::config::{Config, CorsConfig, Limits, SubscriptionsConfig};
 use crate::error::RequestError;
 use crate::graph::CurrentGraph;
 use crate::respond::graphql;
+use crate::serve::{Live, Serving};
 use crate::service_token::Clock;
 use crate::subgraphs::always_forwarded;
 
@@ -57,7 +58,64 @@ pub(crate) struct App {
     pub(crate) places: Semaphore,
     /// What `/metrics` shows of requests.
     pub(crate) measures: Measures,
+    /// Whose pages may ask.
+    pub(crate) origins: Vec<HeaderValue>,
+    /// Operations with many answers.
+    pub(crate) subscriptions: Subscriptions,
+    /// What the server ends before it has ended.
+    pub(crate) live: Live,
     clock: Clock,
+}
+
+impl App {
+    /// Gives work its place and its time.
+    pub(crate) async fn at_work<T>(
+        &self,
+        work: impl Future<Output = Result<T, RequestError>>,
+    ) -> Result<T, RequestError> {
+        let _place = self.places.try_acquire().map_err(|_| RequestError::Overloaded)?;
+        let done = tokio::time::timeout(self.limits.request_timeout(), work).await;
+        done.unwrap_or(Err(RequestError::Timeout))
+    }
+}
+
+/// How many subscriptions there are, and may be.
+pub(crate) struct Subscriptions {
+    pub(crate) config: SubscriptionsConfig,
+    /// A place for each WebSocket.
+    pub(crate) connections: Arc<Semaphore>,
+    places: Semaphore,
+    active: Gauge,
+}
+
+impl Subscriptions {
+    fn new(config: &SubscriptionsConfig) -> Self {
+        Self {
+            connections: Arc::new(Semaphore::new(config.connections)),
+            places: Semaphore::new(config.in_all),
+            active: metrics::gauge!("router_subscriptions"),
+            config: config.clone(),
+        }
+    }
+
+    /// A place for one more.
+    pub(crate) fn take_place(&self) -> Result<Place<'_>, RequestError> {
+        let permit = self.places.try_acquire().map_err(|_| RequestError::TooManySubscriptions)?;
+        self.active.increment(1.0);
+        Ok(Place { active: &self.active, _permit: permit })
+    }
+}
+
+/// The place of a subscription, free again when this is dropped.
+pub(crate) struct Place<'a> {
+    active: &'a Gauge,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.active.decrement(1.0);
+    }
 }
 
 /// What `/metrics` shows of clients' requests.
@@ -85,7 +143,7 @@ impl Measures {
 }
 
 /// The routes: `/graphql`, `/` (GraphiQL), `/health`, `/livez`, `/readyz`, `/metrics`.
-pub fn app(config: &Config, parts: AppParts) -> Router {
+pub fn app(config: &Config, parts: AppParts) -> Serving {
     let AppParts { graph, metrics, examples, clock } = parts;
     let app = App {
         graph,
@@ -94,8 +152,12 @@ pub fn app(config: &Config, parts: AppParts) -> Router {
         forward: always_forwarded().chain(config.headers.forward.iter().cloned()).collect(),
         places: Semaphore::new(config.limits.concurrent_requests),
         measures: Measures::new(),
+        origins: config.cors.origins.clone(),
+        subscriptions: Subscriptions::new(&config.subscriptions),
+        live: Live::default(),
         clock,
     };
+    let (live, drain_timeout) = (app.live.clone(), app.limits.drain_timeout());
     let cors = cors(&config.cors, &app.forward);
     let routes = Router::new()
         .route(GRAPHQL_PATH, any(graphql).layer(cors))
@@ -104,7 +166,8 @@ pub fn app(config: &Config, parts: AppParts) -> Router {
         .with_state(Arc::new(app))
         .route("/livez", get(|| async { "ok" }))
         .route("/metrics", get(|| async move { metrics.render() }));
-    if config.graphiql.enabled { routes.merge(graphiql(&examples)) } else { routes }
+    let routes = if config.graphiql.enabled { routes.merge(graphiql(&examples)) } else { routes };
+    Serving { routes, live, drain_timeout }
 }
 
 fn execution(config: &Config) -> executor::Options {

@@ -24,6 +24,8 @@ pub struct Config {
     pub supergraph: SupergraphConfig,
     /// What is too much.
     pub limits: Limits,
+    /// Operations with many answers.
+    pub subscriptions: SubscriptionsConfig,
     /// How subgraphs are reached.
     pub subgraphs: SubgraphsConfig,
     /// Which headers pass from client to subgraphs.
@@ -76,6 +78,28 @@ pub struct Limits {
     pub concurrent_requests: usize,
     /// The time for a whole request, in milliseconds: 30000.
     pub request_timeout_ms: NonZeroU64,
+    /// The time for what is at work when the router is asked to end, in milliseconds: 30000.
+    pub drain_timeout_ms: NonZeroU64,
+}
+
+/// Operations with many answers: how many there may be, and how their connections are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SubscriptionsConfig {
+    /// The WebSockets of clients that are open at the same time: 10000. More are refused.
+    pub connections: usize,
+    /// The operations at work on one WebSocket: 100. More are refused.
+    pub per_connection: usize,
+    /// The subscriptions at the same time, by whatever transport: 10000. More are refused.
+    pub in_all: usize,
+    /// The time for a client to begin, after its WebSocket is open, in milliseconds: 10000.
+    pub init_timeout_ms: NonZeroU64,
+    /// How often a sign of life goes over a silent connection, in milliseconds: 15000. Who gives none back for twice as
+    /// long is gone.
+    pub keep_alive_ms: NonZeroU64,
+    /// How long a client may take to take what it is sent, in milliseconds: 30000. Then its connection is ended.
+    /// Meanwhile the subgraph waits: nothing piles up in the router, and nothing is left out.
+    pub client_timeout_ms: NonZeroU64,
 }
 
 /// How subgraphs are reached: settings for all, and under a subgraph's name those that differ.
@@ -84,6 +108,8 @@ pub struct Limits {
 pub struct SubgraphsConfig {
     /// The time for one subgraph request, its answer's body included, in milliseconds: 10000.
     pub timeout_ms: NonZeroU64,
+    /// Certificates (PEM) that are trusted beside those that the system trusts: none.
+    pub ca_file: Option<PathBuf>,
     /// What differs for a subgraph: nothing.
     #[serde(flatten)]
     pub by_name: BTreeMap<String, SubgraphConfig>,
@@ -97,6 +123,23 @@ pub struct SubgraphConfig {
     pub timeout_ms: Option<NonZeroU64>,
     /// How the router shows the subgraph who it is, in `x-service-token`: not at all.
     pub service_token: Option<ServiceTokenConfig>,
+    /// Whether it speaks HTTP/2 without TLS, from the first byte: false. With TLS, the two sides agree on the version.
+    pub http2: bool,
+    /// How the router subscribes to it: `websocket`.
+    pub subscription_protocol: SubscriptionProtocol,
+    /// Where it subscribes: at the address of the subgraph.
+    pub subscription_url: Option<Url>,
+}
+
+/// How the router subscribes to a subgraph. One in the same process is always asked for an event stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubscriptionProtocol {
+    /// `graphql-transport-ws`, a WebSocket for each subscription.
+    #[default]
+    Websocket,
+    /// Server-sent events, a request for each subscription.
+    EventStream,
 }
 
 /// What service tokens are signed with. The key itself is in the environment, never in the file.
@@ -171,8 +214,21 @@ impl Default for Config {
                 answer_bytes: 64 << 20,
                 concurrent_requests: 1000,
                 request_timeout_ms: positive(30_000),
+                drain_timeout_ms: positive(30_000),
             },
-            subgraphs: SubgraphsConfig { timeout_ms: positive(10_000), by_name: BTreeMap::new() },
+            subscriptions: SubscriptionsConfig {
+                connections: 10_000,
+                per_connection: 100,
+                in_all: 10_000,
+                init_timeout_ms: positive(10_000),
+                keep_alive_ms: positive(15_000),
+                client_timeout_ms: positive(30_000),
+            },
+            subgraphs: SubgraphsConfig {
+                timeout_ms: positive(10_000),
+                ca_file: None,
+                by_name: BTreeMap::new(),
+            },
             headers: HeadersConfig { forward: Vec::new() },
             cors: CorsConfig { origins: Vec::new() },
             plan_cache: PlanCacheConfig {
@@ -194,6 +250,12 @@ impl Default for SupergraphConfig {
 impl Default for Limits {
     fn default() -> Self {
         Config::default().limits
+    }
+}
+
+impl Default for SubscriptionsConfig {
+    fn default() -> Self {
+        Config::default().subscriptions
     }
 }
 
@@ -235,8 +297,14 @@ impl Config {
         let mut config = Self::parse(&text)
             .map_err(|reason| StartError::Config { path: path.to_owned(), reason })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let Self { supergraph, graphiql, .. } = &mut config;
-        for path in [&mut supergraph.path, &mut supergraph.compose, &mut graphiql.examples] {
+        let Self { supergraph, subgraphs, graphiql, .. } = &mut config;
+        let paths = [
+            &mut supergraph.path,
+            &mut supergraph.compose,
+            &mut subgraphs.ca_file,
+            &mut graphiql.examples,
+        ];
+        for path in paths {
             *path = path.as_ref().map(|path| folder.join(path));
         }
         Ok(config)
@@ -255,6 +323,28 @@ impl Limits {
     /// The time for a whole request.
     pub(crate) fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms.get())
+    }
+
+    /// The time for what is at work when the router is asked to end.
+    pub(crate) fn drain_timeout(&self) -> Duration {
+        Duration::from_millis(self.drain_timeout_ms.get())
+    }
+}
+
+impl SubscriptionsConfig {
+    /// The time for a client to begin.
+    pub(crate) fn init_timeout(&self) -> Duration {
+        Duration::from_millis(self.init_timeout_ms.get())
+    }
+
+    /// How often a sign of life goes over a silent connection.
+    pub(crate) fn keep_alive(&self) -> Duration {
+        Duration::from_millis(self.keep_alive_ms.get())
+    }
+
+    /// How long a client may take to take what it is sent.
+    pub(crate) fn client_timeout(&self) -> Duration {
+        Duration::from_millis(self.client_timeout_ms.get())
     }
 }
 
@@ -304,119 +394,4 @@ fn positive(number: u64) -> NonZeroU64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const EXAMPLE: &str = include_str!("../../../router.yaml");
-
-    #[test]
-    fn the_example_differs_from_the_defaults_only_where_our_graph_needs_it() {
-        let mut config = Config::parse(EXAMPLE).unwrap();
-        let names: Vec<String> = config.subgraphs.by_name.keys().cloned().collect();
-        assert_eq!(names, ["auth", "logistics", "platform"]);
-        let secret = ServiceTokenConfig::SharedSecret("SERVICE_JWT_SECRET".to_owned());
-        for subgraph in config.subgraphs.by_name.values() {
-            assert_eq!(subgraph.service_token, Some(secret.clone()));
-            assert_eq!(subgraph.timeout_ms, None);
-        }
-        assert_eq!(config.headers.forward, ["authorization"]);
-        assert_eq!(config.graphiql.examples, Some(PathBuf::from("examples")));
-        config.subgraphs.by_name.clear();
-        config.headers.forward.clear();
-        config.graphiql.examples = None;
-        assert_eq!(config, Config::default());
-    }
-
-    #[test]
-    fn the_example_names_every_key() {
-        for key in [
-            "listen",
-            "supergraph",
-            "path",
-            "compose",
-            "reload",
-            "poll_ms",
-            "limits",
-            "body_bytes",
-            "depth",
-            "introspection_depth",
-            "tokens",
-            "fields",
-            "entities",
-            "answer_bytes",
-            "concurrent_requests",
-            "request_timeout_ms",
-            "subgraphs",
-            "timeout_ms",
-            "service_token",
-            "shared_secret",
-            "signing_key",
-            "headers",
-            "forward",
-            "plan_cache",
-            "capacity",
-            "entity_store",
-            "introspection",
-            "graphiql",
-        ] {
-            assert!(EXAMPLE.contains(&format!("{key}:")), "router.yaml does not show `{key}`");
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_is_an_error_that_names_it() {
-        for text in ["limit: {}", "limits: { depht: 3 }", "subgraphs: { auth: { timeout: 3 } }"] {
-            let key = text.rsplit('{').next().unwrap().split(':').next().unwrap().trim();
-            let key = if key == "}" { "limit" } else { key };
-            let error = Config::parse(text).unwrap_err();
-            assert!(error.contains(key), "{error}");
-        }
-    }
-
-    #[test]
-    fn what_the_router_sets_itself_cannot_be_forwarded() {
-        for name in ["X-Service-Token", "x-forwarded-for", "content-length"] {
-            let error = Config::parse(&format!("headers: {{ forward: [{name}] }}")).unwrap_err();
-            assert!(error.contains("the router sets it"), "{error}");
-        }
-        let error = Config::parse("headers: { forward: [a b] }").unwrap_err();
-        assert!(error.contains("`a b` is not the name of a header"), "{error}");
-    }
-
-    #[test]
-    fn an_origin_has_no_path() {
-        let parse = |origin: &str| Config::parse(&format!("cors: {{ origins: ['{origin}'] }}"));
-        assert_eq!(parse("http://localhost:3000").unwrap().cors.origins, ["http://localhost:3000"]);
-        for origin in ["https://app.example.com/", "app.example.com", "*"] {
-            let error = parse(origin).unwrap_err();
-            assert!(error.contains("is not an origin"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_production_key_is_named_by_its_variable() {
-        let text = "subgraphs:\n  auth:\n    service_token:\n      signing_key: { variable: ROUTER_KEY, key_id: router/2 }\n";
-        let config = Config::parse(text).unwrap();
-        assert_eq!(
-            config.subgraphs.by_name["auth"].service_token,
-            Some(ServiceTokenConfig::SigningKey {
-                variable: "ROUTER_KEY".to_owned(),
-                key_id: "router/2".to_owned()
-            })
-        );
-    }
-
-    #[test]
-    fn a_subgraph_may_have_more_time_than_the_others() {
-        let config =
-            Config::parse("subgraphs: { timeout_ms: 500, slow: { timeout_ms: 900 } }").unwrap();
-        assert_eq!(config.subgraphs.timeout("slow"), Duration::from_millis(900));
-        assert_eq!(config.subgraphs.timeout("other"), Duration::from_millis(500));
-    }
-
-    #[test]
-    fn an_empty_file_means_the_defaults() {
-        assert_eq!(Config::parse("").unwrap(), Config::default());
-        assert_eq!(Config::parse("# nothing\n").unwrap(), Config::default());
-    }
-}
+mod tests;

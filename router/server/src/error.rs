@@ -183,6 +183,12 @@ pub(crate) enum RequestError {
     Timeout,
     #[error("too many requests at the same time; try again")]
     Overloaded,
+    #[error("too many subscriptions at the same time; try again later")]
+    TooManySubscriptions,
+    #[error("pages of this origin may not ask; it is not named in `cors.origins`")]
+    ForeignOrigin,
+    #[error("the WebSocket must speak `graphql-transport-ws`")]
+    WebSocketProtocol,
     #[error("the graph is not loaded yet; try again")]
     NotReady,
     /// The cause was logged where it was met.
@@ -198,7 +204,7 @@ impl RequestError {
             Self::NotAcceptable => "NOT_ACCEPTABLE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::BodyTooLarge { .. } => "PAYLOAD_TOO_LARGE",
-            Self::BodyLost | Self::Malformed(_) => "BAD_REQUEST",
+            Self::BodyLost | Self::Malformed(_) | Self::WebSocketProtocol => "BAD_REQUEST",
             Self::Parse(_) => "GRAPHQL_PARSE_FAILED",
             Self::Validation(_) => "GRAPHQL_VALIDATION_FAILED",
             Self::TooLarge(_) => "OPERATION_TOO_LARGE",
@@ -206,6 +212,8 @@ impl RequestError {
             Self::Execution(error) => error.code(),
             Self::Timeout => "REQUEST_TIMEOUT",
             Self::Overloaded => "OVERLOADED",
+            Self::TooManySubscriptions => "TOO_MANY_SUBSCRIPTIONS",
+            Self::ForeignOrigin => "FORBIDDEN",
             Self::NotReady => "NOT_READY",
             Self::Internal => "INTERNAL",
         }
@@ -220,7 +228,10 @@ impl RequestError {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyLost | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::BodyLost | Self::Malformed(_) | Self::WebSocketProtocol => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::Parse(_)
             | Self::Validation(_)
             | Self::TooLarge(_)
@@ -230,7 +241,9 @@ impl RequestError {
                 MediaType::GraphqlResponse => StatusCode::BAD_REQUEST,
             },
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Overloaded | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::TooManySubscriptions | Self::NotReady => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -254,10 +267,20 @@ impl RequestError {
         }
     }
 
-    /// The answer to the client. It has no `data`: nothing was executed.
+    /// Whether it is GraphQL that is wrong, in a request that is well-formed: a stream can carry the answer.
+    pub(crate) fn is_of_graphql(&self) -> bool {
+        self.status(MediaType::Json) == StatusCode::OK
+    }
+
+    /// The body of the answer: `{"errors":[…]}`. It has no `data`: nothing was executed.
+    pub(crate) fn body(&self) -> Bytes {
+        json!({ "errors": self.errors() }).to_string().into()
+    }
+
+    /// The answer to the client.
     pub(crate) fn into_response(self, media_type: MediaType) -> Response {
-        let body = json!({ "errors": self.errors() }).to_string();
-        let mut response = graphql_response(self.status(media_type), media_type, body.into());
+        let body = self.body();
+        let mut response = graphql_response(self.status(media_type), media_type, body);
         let headers = response.headers_mut();
         match self {
             Self::MethodNotAllowed => {
@@ -266,7 +289,7 @@ impl RequestError {
             Self::NotByGet => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
             }
-            Self::Overloaded | Self::NotReady => {
+            Self::Overloaded | Self::TooManySubscriptions | Self::NotReady => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}

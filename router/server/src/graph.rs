@@ -14,6 +14,7 @@ use planner::{PlanError, QueryPlan};
 use quick_cache::sync::Cache;
 use supergraph::Supergraph;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Limits};
 use crate::error::{RequestError, StartError};
@@ -31,6 +32,8 @@ pub struct Graph {
     planning: Arc<Semaphore>,
     limits: Limits,
     introspection: bool,
+    /// Cancelled when another graph takes its place.
+    pub(crate) retired: CancellationToken,
 }
 
 impl Graph {
@@ -55,6 +58,7 @@ impl Graph {
             planning: Arc::new(Semaphore::new(processors)),
             limits: config.limits.clone(),
             introspection: config.introspection,
+            retired: CancellationToken::new(),
         })
     }
 
@@ -141,9 +145,6 @@ impl Graph {
         OperationSize::of(document, operation)
             .check(&self.limits)
             .map_err(RequestError::TooLarge)?;
-        if operation.is_subscription() {
-            return Err(executor::RequestError::Subscription.into());
-        }
         let mut root_fields = operation.root_fields(document);
         let asks_for_schema =
             root_fields.any(|field| matches!(field.name.as_str(), "__schema" | "__type"));
@@ -169,9 +170,12 @@ impl CurrentGraph {
         Self(Arc::new(ArcSwapOption::from_pointee(graph)))
     }
 
-    /// From now on, requests are answered from this graph; those under way end with theirs.
+    /// From now on, requests are answered from this graph; those under way end with theirs, and subscriptions are
+    /// ended so that their clients subscribe again.
     pub fn replace(&self, graph: Graph) {
-        self.0.store(Some(Arc::new(graph)));
+        if let Some(replaced) = self.0.swap(Some(Arc::new(graph))) {
+            replaced.retired.cancel();
+        }
     }
 
     /// The graph, where one is loaded.

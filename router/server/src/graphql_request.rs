@@ -66,7 +66,8 @@ impl GraphqlRequest {
         }
     }
 
-    fn from_json(body: &[u8]) -> Result<Self, RequestError> {
+    /// Reads the JSON of a request.
+    pub(crate) fn from_json(body: &[u8]) -> Result<Self, RequestError> {
         let malformed = |reason: String| RequestError::Malformed(reason);
         match body.trim_ascii_start().first() {
             Some(b'{') => {}

@@ -27,14 +27,21 @@
 //! ```
 
 mod app;
+mod client_socket;
+mod client_stream;
 mod command;
 mod config;
+mod connections;
 mod error;
+mod event_source;
 mod graph;
 mod graphql_request;
+mod graphql_transport_ws;
 mod http1;
+mod listener;
 mod media_type;
 mod operation_size;
+mod prepared_request;
 mod respond;
 mod serve;
 mod service_token;
@@ -51,7 +58,7 @@ pub use config::*;
 pub use error::StartError;
 pub use graph::{CurrentGraph, Graph};
 pub use playground::Example;
-pub use serve::{asked_to_end, bind, serve};
+pub use serve::{Serving, asked_to_end, bind, serve};
 pub use service_token::{Clock, ServiceKey, system_clock};
 pub use source::{Source, compose};
 pub use subgraphs::Connector;

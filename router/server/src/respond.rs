@@ -1,76 +1,58 @@
 //! Life of a request: read, prepare, execute, answer.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use apollo_compiler::ast::OperationType;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
-use bytes::Bytes;
-use executor::{FetchFailure, FetchFailureReason};
-use http::Request;
+use http::{Request, header};
 
 use crate::app::App;
+use crate::client_socket::upgrade;
+use crate::client_stream::{refusal_stream, stream};
 use crate::error::{RequestError, executed};
-use crate::graph::Graph;
 use crate::graphql_request::GraphqlRequest;
-use crate::media_type::MediaType;
+use crate::media_type::{Accepted, MediaType};
+use crate::prepared_request::PreparedRequest;
 use crate::subgraphs::RequestContext;
 
-/// `GET` and `POST /graphql`.
+/// `GET` and `POST /graphql`, and WebSockets there.
 pub(crate) async fn graphql(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
-    let Some(media_type) = MediaType::accepted(request.headers()) else {
+    if request.headers().contains_key(header::UPGRADE) {
+        let refused = |error: RequestError| error.into_response(MediaType::Json);
+        return upgrade(app, request).await.unwrap_or_else(refused);
+    }
+    let Some(accepted) = Accepted::of(request.headers()) else {
         return RequestError::NotAcceptable.into_response(MediaType::Json);
     };
     let started = Instant::now();
-    let answer = tokio::time::timeout(app.limits.request_timeout(), respond(&app, request)).await;
-    let answer = answer.unwrap_or(Err(RequestError::Timeout));
+    let answer = app.at_work(respond(&app, request, accepted)).await;
     app.measures.record(started.elapsed(), answer.as_ref().err());
     match answer {
-        Ok(body) => executed(media_type, body),
-        Err(error) => error.into_response(media_type),
+        Ok(response) => response,
+        Err(error) if accepted.prefers_stream() && error.is_of_graphql() => refusal_stream(&error),
+        Err(error) => error.into_response(accepted.single()),
     }
 }
 
-async fn respond(app: &App, request: Request<Body>) -> Result<Bytes, RequestError> {
-    let _place = app.places.try_acquire().map_err(|_| RequestError::Overloaded)?;
-    let graph = app.graph.get()?;
-    let peer = request
-        .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|peer| peer.0.ip().to_canonical());
-    let context = RequestContext::new(request.headers(), peer, &app.forward);
+async fn respond(
+    app: &Arc<App>,
+    request: Request<Body>,
+    accepted: Accepted,
+) -> Result<Response, RequestError> {
+    let context = RequestContext::new(request.headers(), peer(&request), &app.forward);
     let request = GraphqlRequest::read(request, app.limits.body_bytes).await?;
-    let executable = graph.prepare(&request.operation).await?;
-    request.check_method(executable.operation_type())?;
-    let response =
-        executable.execute(&request.variables, &graph.subgraphs, &context, &app.execution).await?;
-    for failure in &response.failures {
-        log(failure, &graph, request.operation.name.as_deref());
+    let prepared = PreparedRequest::prepare(app, request, context).await?;
+    if accepted.is_stream(prepared.operation_type()) {
+        return Ok(stream(app, prepared));
     }
-    Ok(response.body)
+    Ok(executed(accepted.single(), prepared.execute(app).await?))
 }
 
-/// Says which subgraph failed, to operators. A subgraph that answered with errors alone did its work: it refused.
-fn log(failure: &FetchFailure, graph: &Graph, operation_name: Option<&str>) {
-    let FetchFailure { subgraph, reason } = failure;
-    if *reason == FetchFailureReason::NoData {
-        return;
-    }
-    tracing::warn!(
-        subgraph.name = graph.subgraphs.name(*subgraph),
-        operation.name = operation_name,
-        %reason,
-        "a fetch failed"
-    );
-}
-
-impl GraphqlRequest {
-    /// A GET must change nothing: browsers and caches repeat it at will.
-    fn check_method(&self, operation_type: OperationType) -> Result<(), RequestError> {
-        let changes = operation_type == OperationType::Mutation;
-        if changes && self.by_get { Err(RequestError::NotByGet) } else { Ok(()) }
-    }
+/// The client's address.
+pub(crate) fn peer(request: &Request<Body>) -> Option<IpAddr> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    peer.map(|peer| peer.0.ip().to_canonical())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -10,16 +10,20 @@ use bytes::Bytes;
 use executor::{SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http_body_util::Full;
 use metrics::{Counter, Histogram};
+use rustls::RootCertStore;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use supergraph::SubgraphId;
 
-use crate::config::{Config, SubgraphsConfig};
+use crate::config::{Config, SubgraphConfig, SubgraphsConfig, SubscriptionProtocol};
+use crate::connections::{Connections, roots};
 use crate::error::StartError;
+use crate::event_source::{EventSource, EventStream, Failure, WebSocket, WebSocketOptions};
 use crate::service_token::{Clock, SERVICE_TOKEN_HEADER, ServiceKey, ServiceToken};
-use crate::transport::Transport;
+use crate::transport::{Transport, call, post};
 
 /// What the client's address is written into for subgraphs.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -37,10 +41,14 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Connector(Arc<Settings>);
 
 struct Settings {
+    /// Those without TLS, and, where there is any, those with it.
+    plain: Arc<Connections>,
+    secure: OnceLock<Arc<Connections>>,
     in_process: BTreeMap<String, Router>,
     keys: BTreeMap<String, ServiceKey>,
     config: SubgraphsConfig,
     answer_bytes: usize,
+    keep_alive: Duration,
     clock: Clock,
 }
 
@@ -78,10 +86,13 @@ impl Connector {
         clock: Clock,
     ) -> Self {
         Self(Arc::new(Settings {
+            plain: Arc::new(Connections::new(RootCertStore::empty())),
+            secure: OnceLock::new(),
             in_process,
             keys,
             config: config.subgraphs.clone(),
             answer_bytes: config.limits.answer_bytes,
+            keep_alive: config.subscriptions.keep_alive(),
             clock,
         }))
     }
@@ -89,9 +100,13 @@ impl Connector {
     /// The way to one subgraph.
     pub(crate) fn connect(&self, name: &str, url: &str) -> Result<Subgraph, StartError> {
         let settings = &self.0;
-        let transport = match settings.in_process.get(name) {
-            Some(service) => Transport::InProcess { service: service.clone() },
-            None => Transport::http(url).map_err(|reason| StartError::Address {
+        let config = settings.config.by_name.get(name).cloned().unwrap_or_default();
+        let (transport, subscriptions) = match settings.in_process.get(name) {
+            Some(service) => (
+                Transport::InProcess { service: service.clone() },
+                SubscriptionTransport::InProcess { service: service.clone() },
+            ),
+            None => self.over_http(url, &config).map_err(|reason| StartError::Address {
                 subgraph_name: name.to_owned(),
                 url: url.to_owned(),
                 reason,
@@ -101,21 +116,76 @@ impl Connector {
         Ok(Subgraph {
             name: name.to_owned(),
             transport,
+            subscriptions,
             service_token: token.map(|key| ServiceToken::new(key.clone(), name, settings.clock)),
             timeout: settings.config.timeout(name),
             answer_bytes: settings.answer_bytes,
+            keep_alive: settings.keep_alive,
             measures: Measures::new(name),
         })
     }
+
+    /// The ways to an address; or why there is none.
+    fn over_http(
+        &self,
+        url: &str,
+        config: &SubgraphConfig,
+    ) -> Result<(Transport, SubscriptionTransport), String> {
+        let (url, connections) = self.connections(url)?;
+        let is_plain = url.scheme_str() == Some("http") && !config.http2;
+        let transport = if is_plain {
+            Transport::http(&url)
+        } else {
+            Transport::Shared { url: url.clone(), connections: Arc::clone(&connections) }
+        };
+        let (url, connections) = match &config.subscription_url {
+            Some(url) => self.connections(url.as_str())?,
+            None => (url, connections),
+        };
+        let protocol = config.subscription_protocol;
+        Ok((transport, SubscriptionTransport::Http { url, connections, protocol }))
+    }
+
+    /// An address that the router can use, and the connections for it. The schemes of WebSockets are names for those of
+    /// HTTP.
+    fn connections(&self, url: &str) -> Result<(Uri, Arc<Connections>), String> {
+        let url = match url.strip_prefix("ws") {
+            Some(rest) => format!("http{rest}"),
+            None => url.to_owned(),
+        };
+        let url: Uri = url.parse().map_err(|error| format!("{error}"))?;
+        let settings = &self.0;
+        match url.scheme_str() {
+            Some("http") if url.host().is_some() => Ok((url, Arc::clone(&settings.plain))),
+            Some("https") if url.host().is_some() => {
+                if let Some(secure) = settings.secure.get() {
+                    return Ok((url, Arc::clone(secure)));
+                }
+                let roots = roots(settings.config.ca_file.as_deref());
+                let secure = Connections::new(roots.map_err(|error| error.to_string())?);
+                let secure = settings.secure.get_or_init(|| Arc::new(secure));
+                Ok((url, Arc::clone(secure)))
+            }
+            _ => Err("it must begin with `http://` or `https://`".to_owned()),
+        }
+    }
+}
+
+/// The way to what is subscribed to.
+enum SubscriptionTransport {
+    Http { url: Uri, connections: Arc<Connections>, protocol: SubscriptionProtocol },
+    InProcess { service: Router },
 }
 
 /// One subgraph and the way to it.
 pub(crate) struct Subgraph {
     name: String,
     transport: Transport,
+    subscriptions: SubscriptionTransport,
     service_token: Option<ServiceToken>,
     timeout: Duration,
     answer_bytes: usize,
+    keep_alive: Duration,
     measures: Measures,
 }
 
@@ -164,12 +234,56 @@ impl Subgraph {
         body: Bytes,
         context: &RequestContext,
     ) -> Result<SubgraphResponse, SubgraphError> {
+        let answer = self.transport.post(self.headers(context), body, self.answer_bytes);
+        tokio::time::timeout(timeout, answer).await.unwrap_or(Err(SubgraphError::Timeout))
+    }
+
+    fn headers(&self, context: &RequestContext) -> HeaderMap {
         let mut headers = context.headers.clone();
         if let Some(service_token) = &self.service_token {
             headers.insert(SERVICE_TOKEN_HEADER, service_token.current());
         }
-        let answer = self.transport.post(headers, body, self.answer_bytes);
-        tokio::time::timeout(timeout, answer).await.unwrap_or(Err(SubgraphError::Timeout))
+        headers
+    }
+
+    /// Subscribes, within the time for a request.
+    pub(crate) async fn subscribe(
+        &self,
+        body: Bytes,
+        context: &RequestContext,
+    ) -> Result<EventSource, Failure> {
+        let subscribed = self.open(body, context);
+        let subscribed = tokio::time::timeout(self.timeout, subscribed).await;
+        subscribed.unwrap_or(Err(Err(SubgraphError::Timeout)))
+    }
+
+    async fn open(&self, body: Bytes, context: &RequestContext) -> Result<EventSource, Failure> {
+        let mut headers = self.headers(context);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        let answer = match &self.subscriptions {
+            SubscriptionTransport::InProcess { service } => call(service, headers, body).await,
+            SubscriptionTransport::Http { url, connections, protocol } => match protocol {
+                SubscriptionProtocol::EventStream => {
+                    let request = post(url.clone(), headers, Full::new(body));
+                    connections.send(request).await.map_err(Err)?
+                }
+                SubscriptionProtocol::Websocket => {
+                    headers.remove(header::ACCEPT);
+                    headers.remove(header::CONTENT_TYPE);
+                    let options = WebSocketOptions {
+                        url: url.clone(),
+                        headers,
+                        limit_bytes: self.answer_bytes,
+                        keep_alive: self.keep_alive,
+                    };
+                    let connection = connections.open(url.clone()).await.map_err(Err)?;
+                    let init = context.connection_init();
+                    let socket = WebSocket::subscribe(connection, options, &init, &body).await?;
+                    return Ok(EventSource::WebSocket(Box::new(socket)));
+                }
+            },
+        };
+        Ok(EventSource::EventStream(EventStream::of(answer, self.answer_bytes).await?))
     }
 
     /// Whether it answers a query.
@@ -276,6 +390,30 @@ impl RequestContext {
             headers.insert(FORWARDED_FOR, peer.expect("an address is printable"));
         }
         Self { headers }
+    }
+
+    /// What a client says in its `connection_init`, which may be headers: browsers cannot send any with a WebSocket.
+    pub(crate) fn read_connection_init(
+        &mut self,
+        payload: &Map<String, Value>,
+        forward: &[HeaderName],
+    ) {
+        for (name, value) in payload {
+            let Ok(name) = HeaderName::try_from(name) else { continue };
+            let value = value.as_str().and_then(|value| HeaderValue::try_from(value).ok());
+            if let (true, Some(value)) = (forward.contains(&name), value) {
+                self.headers.insert(name, value);
+            }
+        }
+    }
+
+    /// The client's headers as a subgraph may expect them in `connection_init`.
+    fn connection_init(&self) -> Map<String, Value> {
+        let own = [header::ACCEPT, header::CONTENT_TYPE];
+        let of_client = self.headers.iter().filter(|(name, _)| !own.contains(name));
+        of_client
+            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.into())))
+            .collect()
     }
 
     /// A request of the router's own.

@@ -7,9 +7,10 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use executor::{SubgraphError, SubgraphResponse};
 use http::{HeaderMap, Method, Request, Response, Uri};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
 
+use crate::connections::Connections;
 use crate::http1::Endpoint;
 
 /// The way to a subgraph. Cheap to clone.
@@ -20,6 +21,13 @@ pub(crate) enum Transport {
         /// Its endpoint, and the connections there.
         endpoint: Arc<Endpoint>,
     },
+    /// Over HTTP with TLS, or HTTP/2.
+    Shared {
+        /// The address of its endpoint.
+        url: Uri,
+        /// The connections, which are not to this subgraph alone.
+        connections: Arc<Connections>,
+    },
     /// In the same process: no sockets.
     InProcess {
         /// What answers. It is asked as over HTTP, at `/graphql`.
@@ -28,16 +36,9 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    /// Over HTTP, where the address is one that the router can use; else the reason why not.
-    pub(crate) fn http(url: &str) -> Result<Self, String> {
-        let url: Uri = url.parse().map_err(|error| format!("{error}"))?;
-        match url.scheme_str() {
-            Some("http") if url.host().is_some() => {
-                Ok(Self::Http { endpoint: Arc::new(Endpoint::new(&url)) })
-            }
-            Some("https") => Err("TLS towards subgraphs is not supported; use `http`".to_owned()),
-            _ => Err("it must begin with `http://`".to_owned()),
-        }
+    /// Over HTTP/1.1.
+    pub(crate) fn http(url: &Uri) -> Self {
+        Self::Http { endpoint: Arc::new(Endpoint::new(url)) }
     }
 
     /// Posts a body and reads the whole answer, of at most `limit_bytes`. The caller keeps the time.
@@ -49,19 +50,32 @@ impl Transport {
     ) -> Result<SubgraphResponse, SubgraphError> {
         match self {
             Self::Http { endpoint } => endpoint.post(&headers, body, limit_bytes).await,
-            Self::InProcess { service } => {
-                let request = post(Uri::from_static("/graphql"), headers, Body::from(body));
-                let response = match service.clone().oneshot(request).await {
-                    Ok(response) => response,
-                    Err(infallible) => match infallible {},
+            Self::Shared { url, connections } => {
+                let request = post(url.clone(), headers, Full::new(body));
+                // Over TLS, the two sides agree on the version.
+                let answer = match url.scheme_str() {
+                    Some("https") => connections.send(request).await,
+                    _ => connections.send_http2(request).await,
                 };
-                read(response, limit_bytes).await
+                read(answer?, limit_bytes).await
+            }
+            Self::InProcess { service } => {
+                read(call(service, headers, body).await, limit_bytes).await
             }
         }
     }
 }
 
-fn post<B>(uri: Uri, headers: HeaderMap, body: B) -> Request<B> {
+/// Asks a subgraph in the same process.
+pub(crate) async fn call(service: &Router, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let request = post(Uri::from_static("/graphql"), headers, Body::from(body));
+    match service.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(infallible) => match infallible {},
+    }
+}
+
+pub(crate) fn post<B>(uri: Uri, headers: HeaderMap, body: B) -> Request<B> {
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
@@ -70,7 +84,7 @@ fn post<B>(uri: Uri, headers: HeaderMap, body: B) -> Request<B> {
 }
 
 /// The whole body: without a copy where it comes in one piece, else in one buffer of the announced size.
-async fn read<B>(
+pub(crate) async fn read<B>(
     response: Response<B>,
     limit_bytes: usize,
 ) -> Result<SubgraphResponse, SubgraphError>

@@ -4,6 +4,8 @@
 mod check;
 mod command;
 mod compose;
+mod event_stream;
+mod feed;
 mod forwarding;
 mod health;
 mod http_client;
@@ -11,5 +13,8 @@ mod in_process;
 mod limits;
 mod over_http;
 mod reload;
+mod socket;
+mod socket_client;
+mod socket_protocol;
 mod subgraph;
 mod world;

@@ -7,10 +7,13 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Schema};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{State, WebSocketUpgrade};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::HeaderMap;
 use serde_json::{Value, json};
+
+use crate::feed::Feed;
 
 /// What the SDL may use, and what federation adds to the root.
 const FEDERATION: &str = r"
@@ -32,6 +35,7 @@ struct Inner {
     schema: Valid<Schema>,
     data: Value,
     requests: Mutex<Vec<Request>>,
+    feed: Feed,
 }
 
 /// What the subgraph was asked.
@@ -39,6 +43,8 @@ struct Inner {
 pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    /// What a WebSocket began with.
+    pub(crate) connection_init: Value,
 }
 
 impl Subgraph {
@@ -49,17 +55,28 @@ impl Subgraph {
         );
         let whole = format!("{sdl}\n{FEDERATION}\nunion _Entity = {entities}");
         let schema = Schema::parse_and_validate(whole, "subgraph.graphql").unwrap();
-        Self(Arc::new(Inner { sdl, schema, data, requests: Mutex::default() }))
+        Self(Arc::new(Inner {
+            sdl,
+            schema,
+            data,
+            requests: Mutex::default(),
+            feed: Feed::default(),
+        }))
     }
 
     pub(crate) fn sdl(&self) -> &str {
         &self.0.sdl
     }
 
-    /// `POST /graphql`, like any subgraph.
+    /// What its subscriptions are told.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    /// `/graphql` by POST, by WebSocket and as an event stream, like any subgraph.
     pub(crate) fn app(&self) -> Router {
         Router::new()
-            .route("/graphql", post(answer))
+            .route("/graphql", post(answer).get(open_socket))
             .route("/livez", get(|| async { "ok" }))
             .with_state(self.clone())
     }
@@ -69,7 +86,21 @@ impl Subgraph {
         std::mem::take(&mut *self.0.requests.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    pub(crate) fn note(&self, headers: HeaderMap, body: Value, connection_init: Value) {
+        let mut requests = self.0.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.push(Request { headers, body, connection_init });
+    }
+
     fn execute(&self, body: &Value) -> Value {
+        self.execute_on(body, None)
+    }
+
+    /// The answer to an event: what its root object says.
+    pub(crate) fn execute_event(&self, body: &Value, event: &Value) -> Value {
+        self.execute_on(body, Some(event))
+    }
+
+    fn execute_on(&self, body: &Value, event: Option<&Value>) -> Value {
         let Inner { schema, data, .. } = &*self.0;
         let text = body["query"].as_str().unwrap();
         let document = ExecutableDocument::parse_and_validate(schema, text, "request").unwrap();
@@ -78,7 +109,7 @@ impl Subgraph {
         let root = Object {
             subgraph: &self.0,
             type_name: operation.object_type(),
-            value: &data[operation.object_type().as_str()],
+            value: event.unwrap_or(&data[operation.object_type().as_str()]),
         };
         let execution = Execution::new(schema, &document).operation(operation);
         let response = execution.raw_variable_values(&variables).execute_sync(&root).unwrap();
@@ -86,16 +117,24 @@ impl Subgraph {
     }
 }
 
-async fn answer(
+async fn answer(State(subgraph): State<Subgraph>, headers: HeaderMap, body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    if headers.get("accept").is_some_and(|accept| accept == "text/event-stream") {
+        subgraph.note(headers, body.clone(), Value::Null);
+        return crate::feed::event_stream(subgraph, body);
+    }
+    let answer = subgraph.execute(&body);
+    subgraph.note(headers, body, Value::Null);
+    axum::Json(answer).into_response()
+}
+
+async fn open_socket(
     State(subgraph): State<Subgraph>,
     headers: HeaderMap,
-    body: Bytes,
-) -> axum::Json<Value> {
-    let body: Value = serde_json::from_slice(&body).unwrap();
-    let answer = subgraph.execute(&body);
-    let mut requests = subgraph.0.requests.lock().unwrap_or_else(PoisonError::into_inner);
-    requests.push(Request { headers, body });
-    axum::Json(answer)
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let upgrade = upgrade.protocols(["graphql-transport-ws"]);
+    upgrade.on_upgrade(move |socket| crate::feed::speak(subgraph, headers, socket))
 }
 
 struct Object<'a> {

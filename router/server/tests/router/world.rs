@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use axum::Router;
 use composition::SubgraphSource;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 use server::{
-    AppParts, Config, Connector, CurrentGraph, Graph, ServiceKey, app, compose, system_clock,
+    AppParts, Config, Connector, CurrentGraph, Graph, ServiceKey, Serving, app, compose,
+    system_clock,
 };
 use tokio::task::JoinSet;
 
@@ -23,14 +23,27 @@ pub(crate) struct World {
 /// A router with its subgraphs.
 pub(crate) struct Federation {
     pub(crate) router: SocketAddr,
+    pub(crate) graph: CurrentGraph,
+    pub(crate) supergraph_sdl: String,
     pub(crate) accounts: Subgraph,
     pub(crate) reviews: Subgraph,
     _world: World,
 }
 
 impl World {
+    /// Runs beside the test, to its end or that of the test.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &mut self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::sync::oneshot::Receiver<T> {
+        let (done, result) = tokio::sync::oneshot::channel();
+        self.servers.spawn(async move { drop(done.send(work.await)) });
+        result
+    }
+
     /// Serves on a free port.
-    pub(crate) async fn serve(&mut self, app: Router) -> SocketAddr {
+    pub(crate) async fn serve(&mut self, app: impl Into<Serving>) -> SocketAddr {
+        let app = app.into();
         let listener = server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap();
         self.servers.spawn(async move {
@@ -62,6 +75,7 @@ pub(crate) fn reviews() -> Subgraph {
     Subgraph::new(
         r#"
             type Query { latestReview: Review }
+            type Subscription { reviewAdded(of: ID): Review! }
             type Review @key(fields: "id") { id: ID!, text: String!, author: User }
             type User @key(fields: "id") { id: ID!, reviews: [Review!]! }
         "#,
@@ -87,7 +101,7 @@ pub(crate) fn metrics() -> PrometheusHandle {
 }
 
 /// The app of a graph.
-pub(crate) fn app_of(graph: CurrentGraph, config: &Config) -> Router {
+pub(crate) fn app_of(graph: CurrentGraph, config: &Config) -> Serving {
     let parts = AppParts { graph, metrics: metrics(), examples: Vec::new(), clock: system_clock };
     app(config, parts)
 }
@@ -128,8 +142,8 @@ impl Federation {
     ) -> Self {
         let supergraph_sdl = compose(sources).unwrap().supergraph_sdl;
         let graph = Graph::load(&supergraph_sdl, connector, &config).unwrap();
-        let app = app_of(CurrentGraph::holding(graph), &config);
-        let router = world.serve(app).await;
-        Self { router, accounts, reviews, _world: world }
+        let graph = CurrentGraph::holding(graph);
+        let router = world.serve(app_of(graph.clone(), &config)).await;
+        Self { router, graph, supergraph_sdl, accounts, reviews, _world: world }
     }
 }

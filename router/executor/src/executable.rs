@@ -167,18 +167,24 @@ impl Executable {
     }
 
     fn respond(&self, mut run: Run<'_>) -> Response {
-        let mut body = emit(&mut run);
-        let has_errors = !run.errors.is_empty();
-        if has_errors {
+        let verbatim = run.verbatim.take();
+        let body = verbatim.unwrap_or_else(|| self.emit(&mut run));
+        run.rows.note_size(&self.program.usual_size);
+        Response {
+            body,
+            has_errors: !run.errors.is_empty(),
+            failures: run.failures,
+            subgraph_requests: run.subgraph_requests,
+        }
+    }
+
+    fn emit(&self, run: &mut Run<'_>) -> Bytes {
+        let mut body = emit(run);
+        if !run.errors.is_empty() {
             body.extend_from_slice(b",\"errors\":");
             run.errors.write(|subgraph| self.subgraph_names[subgraph.index()].clone(), &mut body);
         }
         body.push(b'}');
-        Response {
-            body: Bytes::from(body),
-            has_errors,
-            failures: run.failures,
-            subgraph_requests: run.subgraph_requests,
-        }
+        Bytes::from(body)
     }
 }

@@ -63,6 +63,7 @@ mod lower;
 mod program;
 mod run;
 mod variables;
+mod verbatim;
 
 pub use client::{SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse};
 pub use error::{FetchFailure, FetchFailureReason, RequestError};

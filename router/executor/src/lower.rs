@@ -24,6 +24,9 @@ use crate::program::{
     TypeSet,
 };
 
+use crate::run::rows::UsualSize;
+use crate::verbatim::Verbatim;
+
 pub(crate) use input::variable_types;
 
 /// What is built while lowering.
@@ -60,6 +63,8 @@ pub(crate) fn lower(
         root_output: OutputId(0),
         root_type,
         has_context: false,
+        verbatim: None,
+        usual_size: UsualSize::default(),
     };
     let mut lowering = Lowering {
         supergraph,
@@ -75,6 +80,7 @@ pub(crate) fn lower(
     if operation.is_query() && !lowering.program.has_context {
         entity_store::find_sources(&mut lowering.program, &lowering.fields);
     }
+    lowering.program.verbatim = Verbatim::of(&lowering.program);
     lowering.program
 }
 

@@ -12,6 +12,8 @@ use foldhash::{HashMap, HashMapExt};
 use supergraph::SubgraphId;
 
 use crate::json::{quoted, unescape};
+use crate::run::rows::UsualSize;
+use crate::verbatim::Verbatim;
 
 /// All of it.
 #[derive(Debug)]
@@ -30,6 +32,10 @@ pub(crate) struct Program {
     pub(crate) root_type: TypeId,
     /// Whether fields depend on objects above them: then equal entities are not one.
     pub(crate) has_context: bool,
+    /// Set where answers may be passed on as they come.
+    pub(crate) verbatim: Option<Verbatim>,
+    /// How much room the last request took.
+    pub(crate) usual_size: UsualSize,
 }
 
 macro_rules! index {

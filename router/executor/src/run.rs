@@ -45,6 +45,8 @@ pub(crate) struct Run<'p> {
     /// For each fetch, what it asks for, batch by batch.
     pub(crate) representations: Vec<Vec<Representations>>,
     pub(crate) subgraph_requests: usize,
+    /// The answer that is passed on as it came.
+    pub(crate) verbatim: Option<Bytes>,
     progress: Vec<Progress>,
     answer_bytes: usize,
     entities: usize,
@@ -71,7 +73,7 @@ impl<'p> Run<'p> {
         variables: &'p Variables<'p>,
         guards: Vec<bool>,
     ) -> Self {
-        let mut rows = Rows::default();
+        let mut rows = Rows::sized(&program.usual_size);
         let root = rows.add_row(&program.shapes, crate::program::ShapeId(0), program.root_type);
         let progress =
             |fetch: &Fetch| Progress { waits_for: fetch.depends_on.len(), ..Progress::default() };
@@ -87,6 +89,7 @@ impl<'p> Run<'p> {
             failures: Vec::new(),
             representations: program.fetches.iter().map(|_| Vec::new()).collect(),
             subgraph_requests: 0,
+            verbatim: None,
             progress: program.fetches.iter().map(progress).collect(),
             answer_bytes: 0,
             entities: 0,

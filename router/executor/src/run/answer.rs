@@ -61,6 +61,13 @@ impl Run<'_> {
             return Err(FetchFailureReason::AnswersTooLarge);
         }
         let refused = response.status >= 400;
+        if let Some(verbatim) = &program.verbatim
+            && !refused
+            && verbatim.admits(&response.body, self.limits.nesting)
+        {
+            self.verbatim = Some(response.body);
+            return Ok(());
+        }
         let envelope =
             scan(program, &mut self.rows, response.body, fetch.data, self.limits.nesting).map_err(
                 |_| {

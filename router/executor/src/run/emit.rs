@@ -291,7 +291,7 @@ impl<'p> Emitter<'_, 'p> {
 
 impl LeafKind {
     /// Whether a JSON value that is not null is one of these, to be written as it stands.
-    fn admits(&self, json: &[u8]) -> bool {
+    pub(crate) fn admits(&self, json: &[u8]) -> bool {
         match self {
             Self::Any => true,
             Self::String | Self::Id => json[0] == b'"',

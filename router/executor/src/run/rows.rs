@@ -1,5 +1,8 @@
 //! The response tree while it grows: rows of slots, whose leaves are slices of the subgraphs' answers.
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
 use bytes::Bytes;
 use foldhash::HashMap;
 
@@ -65,7 +68,35 @@ pub(crate) struct Rows {
     copies: HashMap<RowId, Vec<RowId>>,
 }
 
+/// How much room the rows of a request take: the next request of the same operation makes it at once.
+#[derive(Debug, Default)]
+pub(crate) struct UsualSize {
+    headers: AtomicUsize,
+    slots: AtomicUsize,
+    items: AtomicUsize,
+}
+
+/// What is made room for at most: a request that is far above the usual does not weigh on the next.
+const SIZE_LIMIT: usize = 1 << 14;
+
 impl Rows {
+    /// None, with room for so many.
+    pub(crate) fn sized(size: &UsualSize) -> Self {
+        Self {
+            headers: Vec::with_capacity(size.headers.load(Relaxed)),
+            slots: Vec::with_capacity(size.slots.load(Relaxed)),
+            items: Vec::with_capacity(size.items.load(Relaxed)),
+            ..Self::default()
+        }
+    }
+
+    /// Notes how many there are.
+    pub(crate) fn note_size(&self, size: &UsualSize) {
+        size.headers.store(self.headers.len().min(SIZE_LIMIT), Relaxed);
+        size.slots.store(self.slots.len().min(SIZE_LIMIT), Relaxed);
+        size.items.store(self.items.len().min(SIZE_LIMIT), Relaxed);
+    }
+
     /// Keeps an answer. Its length has been checked against a limit below 4 GiB.
     pub(crate) fn add_source(&mut self, source: Bytes) -> u32 {
         self.sources.push(source);

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::json::{Cursor, Malformed};
+use crate::json::{Cursor, Malformed, quoted, unescape};
 use crate::program::{Program, Reader, ReaderId, ReaderKey, ReaderKind, ReaderTarget, TypeId};
 use crate::run::rows::{RowId, Rows, Slice, Slot};
 
@@ -193,5 +193,20 @@ fn expected_key(
             return Ok(Some(at));
         }
     }
-    Ok(None)
+    escaped_key(cursor, reader)
+}
+
+/// The same for a key that is written with escapes, as no subgraph needs to.
+fn escaped_key(cursor: &mut Cursor<'_>, reader: &Reader) -> Result<Option<usize>, Malformed> {
+    let mut ahead = cursor.clone();
+    let key = ahead.take_key_text()?;
+    if !key.contains(&b'\\') {
+        return Ok(None);
+    }
+    let name = unescape(key).ok_or(Malformed)?;
+    let at = reader.keys.iter().position(|key| *key.quoted == *quoted(&name));
+    if at.is_some() {
+        *cursor = ahead;
+    }
+    Ok(at)
 }

@@ -1,6 +1,7 @@
 //! What the corpus cannot say, since its subgraphs behave: answers that are broken, late, wrong or hostile.
 
 mod entity_store;
+mod verbatim;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -187,14 +188,14 @@ fn deals_entities_into_requests() {
 #[test]
 fn leaves_pass_verbatim() {
     check(
-        "{ price product { name tags weight } }",
+        "{ price product { name tags weight __typename } }",
         vec![ok(
             "catalog",
             r#" {"data" : {"price":1.10000000000000000000000001, "product":{"name":"\u00e9 \"q\" é","tags":[ "a" , "b\n"],"weight":-0.0e+00}}} "#,
         )],
         expect![[r#"
-            catalog: query{price product{name tags weight}}
-            {"data":{"price":1.10000000000000000000000001,"product":{"name":"\u00e9 \"q\" é","tags":["a","b\n"],"weight":-0.0e+00}}}"#]],
+            catalog: query{price product{__typename name tags weight}}
+            {"data":{"price":1.10000000000000000000000001,"product":{"name":"\u00e9 \"q\" é","tags":["a","b\n"],"weight":-0.0e+00,"__typename":"Product"}}}"#]],
     );
 }
 

@@ -121,14 +121,26 @@ impl<'d> Normalizer<'d> {
             let here = condition.and(&before.not());
             *before = before.or(&condition);
             if !here.any.is_empty() {
-                in_order.push(Rc::new(Demand {
-                    id: self.ids.next(),
-                    condition: here,
-                    ..Demand::clone(demand)
-                }));
+                let children = self.possible(&demand.children, &here);
+                let (id, condition) = (self.ids.next(), here);
+                let demand = Demand { id, condition, children, ..Demand::clone(demand) };
+                in_order.push(Rc::new(demand));
             }
         }
         in_order
+    }
+
+    /// The demands that can be wanted where `outer` holds.
+    fn possible(&self, demands: &[Rc<Demand>], outer: &Condition) -> Vec<Rc<Demand>> {
+        let possible = demands.iter().filter_map(|demand| {
+            let absolute = outer.and(&demand.condition);
+            let is_possible = !absolute.any.is_empty();
+            is_possible.then(|| {
+                let children = self.possible(&demand.children, &absolute);
+                Rc::new(Demand { id: self.ids.next(), children, ..Demand::clone(demand) })
+            })
+        });
+        possible.collect()
     }
 
     fn root(&self, root: TypeId) -> Scope {

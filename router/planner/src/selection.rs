@@ -128,6 +128,7 @@ impl Selections {
         let mut selections = Vec::new();
         for (key, entry) in &self.sets[set.0] {
             match entry {
+                Entry::Field { field, .. } if field.condition.any.is_empty() => {}
                 Entry::Field { field, below: None } if self.covers(around, key, field) => {}
                 Entry::Field { field, below } => {
                     let selection_set = below.map(|below| self.finish(below, &field.condition));

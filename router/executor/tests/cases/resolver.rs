@@ -83,31 +83,25 @@ impl<'d> Object<'d> {
         ResolvedValue::list(entities)
     }
 
-    /// Whether the subgraph may resolve a field here: what another one owns only where it was provided, and what
-    /// requires other fields only for a representation that has them.
-    fn check(&self, info: &ResolveInfo<'_>) {
-        let (definition, name) = (info.field_definition(), info.field_name());
+    /// Minds what the subgraph may not resolve here: what another one owns only where it was provided, and what requires
+    /// other fields only for a representation that has them. Says whether they have the values that they should have.
+    fn check(&self, info: &ResolveInfo<'_>) -> bool {
+        let (subgraph, definition) = (self.asked.subgraph, info.field_definition());
+        let (type_name, name) = (&self.type_name, info.field_name());
         let is_provided = self.representation.is_none() && self.says.contains_key(name);
-        if definition.directives.has("external")
-            && !is_provided
-            && !self.asked.subgraph.is_in_a_key(&self.type_name, name)
-        {
-            self.asked
-                .subgraph
-                .refuse(format!("`{}.{name}` is external and not provided", self.type_name));
+        let is_external = definition.directives.has("external") && !is_provided;
+        if is_external && !subgraph.is_in_a_key(type_name, name) {
+            subgraph.refuse(format!("`{type_name}.{name}` is external and not provided"));
         }
-        let Some(requires) = definition.directives.get("requires") else { return };
+        let Some(requires) = definition.directives.get("requires") else { return true };
         let fields = requires.specified_argument_by_name("fields").and_then(|it| it.as_str());
         let field_set = selections(fields.expect("a field set"));
-        let has_required = |it: &Map<String, Value>| {
-            has_fields(it, &field_set) && agree(&only(it, &field_set), &self.says)
-        };
-        if !self.representation.as_ref().is_some_and(has_required) {
-            let lacking = format!(
-                "what `{}.{name}` requires is not in {:?}, or otherwise",
-                self.type_name, self.representation
-            );
-            self.asked.subgraph.refuse(lacking);
+        match &self.representation {
+            Some(it) if has_fields(it, &field_set) => agree(&only(it, &field_set), &self.says),
+            other => {
+                subgraph.refuse(format!("what `{type_name}.{name}` requires is not in {other:?}"));
+                false
+            }
         }
     }
 }
@@ -163,7 +157,9 @@ impl ObjectValue for Object<'_> {
         {
             source.mutations.fetch_add(1, Ordering::Relaxed);
         }
-        self.check(info);
+        if !self.check(info) {
+            return Ok(ResolvedValue::null());
+        }
         let given = &info.field_selections()[0].arguments;
         let arguments = source.arguments(definition, given, &self.asked.variables);
         let value = source.value(&self.type_name, &self.says, info.field_name(), &arguments);

@@ -242,7 +242,7 @@ impl Scissors {
     }
 
     fn fields(&mut self, fields: &mut Vec<Node<FieldDefinition>>) -> bool {
-        self.one_of(fields)
+        fields.len() > 1 && self.one_of(fields)
             || fields.iter_mut().any(|field| {
                 let field = field.make_mut();
                 self.one_of(&mut field.arguments) || self.directives(&mut field.directives)

@@ -33,10 +33,12 @@ pub async fn start(settings: &Settings, metrics: PrometheusHandle) -> Result<Run
     let keys = Keys::read_or_make(&settings.data_dir, &random)?;
     let secrets = settings.service_secrets().unwrap_or(keys.service_secret.clone());
 
+    let databases = services::open(settings).await?;
     let parts = Parts {
         clock: Clock::system(),
         random,
-        database: services::open(settings).await?,
+        // Each service gets its own instead, which is the same where all share one.
+        database: databases.auth.clone(),
         keys: service::ServiceKeys::shared(&secrets)?,
         bus: service::Bus::in_process(),
         peers: services::unbound_peers(),
@@ -44,7 +46,7 @@ pub async fn start(settings: &Settings, metrics: PrometheusHandle) -> Result<Run
         metrics: metrics.clone(),
     };
     let drain = parts.drain.clone();
-    let services = Services::start(settings, &keys, parts).await?;
+    let services = Services::start(settings, &keys, parts, databases).await?;
     let app = gateway::app(&services, &secrets, metrics)?;
 
     let mut serving = Tasks::new();

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
+use migrations::Owner;
 use secrecy::{ExposeSecret, SecretString};
 
 /// Ridegraph in one process: a ride-hailing backend behind one GraphQL endpoint.
@@ -21,6 +22,22 @@ pub struct Settings {
     /// A database instead of the embedded one: `postgres://…`.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<SecretString>,
+
+    /// The Postgres schema of the tables, where the URL names none.
+    #[arg(long, env = "DB_SCHEMA")]
+    pub db_schema: Option<String>,
+
+    /// A database of auth's own.
+    #[arg(long, env = "AUTH_DB_URL", hide_env_values = true)]
+    pub auth_db_url: Option<SecretString>,
+
+    /// A database of logistics' own.
+    #[arg(long, env = "LOGISTICS_DB_URL", hide_env_values = true)]
+    pub logistics_db_url: Option<SecretString>,
+
+    /// A database of platform's own.
+    #[arg(long, env = "PLATFORM_DB_URL", hide_env_values = true)]
+    pub platform_db_url: Option<SecretString>,
 
     /// The mail address of the first administrator.
     #[arg(long, env = "ADMIN_EMAIL", default_value = "admin@example.com")]
@@ -41,10 +58,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The database's URL.
-    pub(crate) fn database_url(&self) -> String {
-        if let Some(url) = &self.database_url {
-            return url.expose_secret().to_owned();
+    /// The URL of the owner's database: of its own, or else of the one for all.
+    pub(crate) fn database_url(&self, owner: Owner) -> String {
+        let given = self.own_database_url(owner).or(self.database_url.as_ref());
+        if let Some(url) = given.map(SecretString::expose_secret).filter(|url| !url.is_empty()) {
+            return url.to_owned();
         }
         let path = self.data_dir.join("ridegraph.db").display().to_string();
         // What a path may contain and a URL gives a meaning to.
@@ -52,14 +70,33 @@ impl Settings {
         format!("sqlite://{path}")
     }
 
+    fn own_database_url(&self, owner: Owner) -> Option<&SecretString> {
+        let url = match owner {
+            Owner::Auth => &self.auth_db_url,
+            Owner::Logistics => &self.logistics_db_url,
+            Owner::Platform => &self.platform_db_url,
+        };
+        url.as_ref().filter(|url| !url.expose_secret().is_empty())
+    }
+
     /// The database, as people are told of it: without credentials.
     pub(crate) fn database_in_words(&self) -> String {
-        match &self.database_url {
+        let shared = match &self.database_url {
             None => format!("SQLite in {}", self.data_dir.display()),
             Some(url) if url.expose_secret().starts_with("sqlite:") => {
                 format!("SQLite at {}", url.expose_secret())
             }
             Some(_) => "Postgres, as DATABASE_URL says".to_owned(),
+        };
+        let own: Vec<&str> = Owner::ALL
+            .into_iter()
+            .filter(|owner| self.own_database_url(*owner).is_some())
+            .map(Owner::name)
+            .collect();
+        match own.len() {
+            0 => shared,
+            3 => "one for each service, as its variable says".to_owned(),
+            _ => format!("{shared}; for {}, as its variable says", own.join(" and ")),
         }
     }
 
@@ -83,6 +120,7 @@ mod tests {
     #[test]
     fn a_folder_may_have_any_name() {
         let settings = Settings::parse_from(["ridegraph", "--data-dir", "/tmp/100%? #1"]);
-        assert_eq!(settings.database_url(), "sqlite:///tmp/100%25%3F %231/ridegraph.db");
+        let url = settings.database_url(Owner::Auth);
+        assert_eq!(url, "sqlite:///tmp/100%25%3F %231/ridegraph.db");
     }
 }

@@ -11,16 +11,18 @@ use url::Url;
 
 use crate::error::StartError;
 
+mod postgres;
+
 /// How long a connection may be waited for.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections of a Postgres pool.
-const POSTGRES_CONNECTIONS: u32 = 16;
 /// Connections that read a SQLite file.
 const SQLITE_READERS: u32 = 4;
 
-/// The schemas of the search path in which a table of this name stands; views for old clients do not count.
-const POSTGRES_PLACES: &str = "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-     WHERE c.relname = $1 AND c.relkind IN ('r', 'p') AND n.nspname = ANY (current_schemas(false))";
+/// What of this name stands in the schemas of the search path: tables, and the views that `migrate split` leaves in
+/// the old place for who still looks there.
+const POSTGRES_PLACES: &str = "SELECT c.relkind = 'v' AS is_view FROM pg_class c \
+     JOIN pg_namespace n ON n.oid = c.relnamespace \
+     WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v') AND n.nspname = ANY (current_schemas(false))";
 
 /// Two ways into one database. On Postgres both are the same pool; on SQLite `write` is the one connection that
 /// writes, and `read` the connections beside it.
@@ -46,14 +48,12 @@ impl Database {
     /// `schema`, or `?schema=` in the URL, names the Postgres schema whose tables are meant.
     pub async fn connect(url: &str, schema: Option<&str>) -> Result<Self, StartError> {
         let (url, place, schema) = parse(url, schema)?;
-        let connected = if url.starts_with("sqlite:") {
-            connect_sqlite(&url).await
-        } else {
-            connect_postgres(&url, schema).await
-        };
-        let database = connected.map_err(|source| classify(source, place))?;
-        database.probe().await?;
-        Ok(database)
+        if url.starts_with("sqlite:") {
+            let connected = connect_sqlite(&url).await;
+            return connected.map_err(|source| StartError::Database { place, source });
+        }
+        let pool = postgres::connect(&url, schema.as_deref(), &place).await?;
+        Ok(Self { read: pool.clone(), write: pool })
     }
 
     /// Which kind it is.
@@ -117,39 +117,22 @@ impl Database {
     pub async fn require_tables(&self, tables: &[&str]) -> Result<(), StartError> {
         let places = match self.backend() {
             DbBackend::Sqlite => {
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1"
+                "SELECT type = 'view' AS is_view FROM sqlite_master WHERE type = 'table' AND name = $1"
             }
             _ => POSTGRES_PLACES,
         };
         for table in tables {
             let place = Statement::from_sql_and_values(self.backend(), places, [(*table).into()]);
             let found = self.read.query_all_raw(place).await?;
+            let tables = found.iter().filter(|row| !row.try_get("", "is_view").unwrap_or(false));
             let table = (*table).to_owned();
-            match found.len() {
-                0 => return Err(StartError::MissingTable { table }),
-                1 => {}
+            match (tables.count(), found.len()) {
+                (0, 0) => return Err(StartError::MissingTable { table }),
+                (0 | 1, _) => {}
                 _ => return Err(StartError::AmbiguousTable { table }),
             }
         }
         Ok(())
-    }
-
-    /// Runs one named statement on several connections at once: behind a transaction-mode pooler this fails now
-    /// rather than under load.
-    async fn probe(&self) -> Result<(), StartError> {
-        if self.backend() != DbBackend::Postgres {
-            return Ok(());
-        }
-        let select = || async {
-            let statement =
-                Statement::from_sql_and_values(DbBackend::Postgres, "SELECT $1::int", [1.into()]);
-            self.read.query_one_raw(statement).await.map(drop)
-        };
-        let answers = futures::future::join_all((0..8).map(|_| select())).await;
-        answers
-            .into_iter()
-            .collect::<Result<(), DbErr>>()
-            .map_err(|error| classify(error, String::new()))
     }
 }
 
@@ -182,26 +165,6 @@ fn parse(url: &str, schema: Option<&str>) -> Result<(String, String, Option<Stri
     Ok((parsed.into(), place, named.or_else(|| schema.map(str::to_owned))))
 }
 
-async fn connect_postgres(url: &str, schema: Option<String>) -> Result<Database, DbErr> {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .sqlx_logging(false);
-    if let Some(schema) = schema {
-        // A start-up parameter, which survives wherever a session `SET` would not.
-        options.map_sqlx_postgres_opts(move |options| {
-            options.options([("search_path", quoted(&schema))])
-        });
-    }
-    let pool = sea_orm::Database::connect(options).await?;
-    Ok(Database { read: pool.clone(), write: pool })
-}
-
-fn quoted(schema: &str) -> String {
-    format!("\"{}\"", schema.replace('"', "\"\""))
-}
-
 async fn connect_sqlite(url: &str) -> Result<Database, DbErr> {
     let write = sea_orm::Database::connect(sqlite(url, 1, false)).await?;
     let read = sea_orm::Database::connect(sqlite(url, SQLITE_READERS, true)).await?;
@@ -221,15 +184,6 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
         if read_only { options.pragma("query_only", "ON") } else { options }
     });
     options
-}
-
-fn classify(source: DbErr, place: String) -> StartError {
-    let text = source.to_string();
-    if text.contains("prepared statement") && text.contains("sqlx_s_") {
-        StartError::TransactionPooler
-    } else {
-        StartError::Database { place, source }
-    }
 }
 
 #[cfg(test)]

@@ -130,7 +130,8 @@ pub enum StartError {
     },
     /// A table stands in two places.
     #[error(
-        "the table `{table}` stands in two schemas of the search path: finish or undo `migrate split`"
+        "the table `{table}` stands in two schemas of the search path: drop the one that nobody uses, \
+         or name the other with `?schema=`"
     )]
     AmbiguousTable {
         /// The first such table.
@@ -139,9 +140,25 @@ pub enum StartError {
     /// The database is behind a pooler that breaks prepared statements.
     #[error(
         "the database is behind a transaction-mode pooler, which breaks named prepared statements: \
-         use the session-mode port (5432) or a direct connection"
+         use the session-mode port (5432), a direct connection, or PgBouncer 1.21 or later with \
+         `max_prepared_statements`"
     )]
     TransactionPooler,
+    /// A pooler does not pass the search path on, and says so.
+    #[error(
+        "a pooler in between refuses the schema of `?schema=` or DB_SCHEMA: leave it out, and have \
+         `migrate up --roles` set the search path of the service's role"
+    )]
+    PathRefused,
+    /// A pooler does not pass the search path on, and says nothing.
+    #[error(
+        "the connection does not search the schema {path}, which a pooler in between drops: leave it out, \
+         and have `migrate up --roles` set the search path of the service's role"
+    )]
+    PathLost {
+        /// The search path that was asked for.
+        path: String,
+    },
     /// No connection to the bus.
     #[error("cannot reach NATS at {url}: {reason}")]
     Bus {

@@ -126,7 +126,7 @@ impl CommandLine {
 
     fn apply(self, command: Command) -> Command {
         let command = command.mut_arg("listen", |argument| argument.default_value(self.listen));
-        if std::env::var_os(self.database_variable).is_some() {
+        if std::env::var_os(self.database_variable).is_some_and(|url| !url.is_empty()) {
             command.mut_arg("database_url", |argument| argument.env(self.database_variable))
         } else {
             command

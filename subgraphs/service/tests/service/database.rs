@@ -1,6 +1,6 @@
 //! The database: one that writes, others that read, and clear words where it is not ready.
 
-use migrations::Owner;
+use migrations::{Owner, Run};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use service::Database;
 use service::testing::each_database;
@@ -35,8 +35,35 @@ async fn a_table_in_two_schemas_is_refused() {
         both.require_tables(&["User"]).await.unwrap();
         both.write.execute_unprepared("CREATE TABLE identity.\"User\" (id INTEGER)").await.unwrap();
         let refused = both.require_tables(&["User"]).await.unwrap_err();
-        let message = "the table `User` stands in two schemas of the search path: finish or undo `migrate split`";
+        let message = "the table `User` stands in two schemas of the search path: drop the one that nobody uses, \
+            or name the other with `?schema=`";
         assert_eq!(refused.to_string(), message);
+    })
+    .await;
+}
+
+/// Who names the old place goes on there after a move, restarts included.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "tests have no command line")]
+async fn a_view_in_the_old_place_will_do() {
+    each_database(async |database| {
+        if database.backend() != DbBackend::Postgres {
+            return;
+        }
+        migrations::up(&database.write, Owner::Auth).await.unwrap();
+        migrations::split(&database.write, Owner::Auth, "auth", Run::Real).await.unwrap();
+        let row = Statement::from_string(DbBackend::Postgres, "SELECT current_database() AS name");
+        let row = database.read.query_one_raw(row).await.unwrap().unwrap();
+        let mut url = url::Url::parse(&std::env::var("TEST_DATABASE_URL").unwrap()).unwrap();
+        url.set_path(&row.try_get::<String>("", "name").unwrap());
+        for schema in ["public", "auth"] {
+            let connected = Database::connect(url.as_str(), Some(schema)).await.unwrap();
+            connected.require_tables(&["User"]).await.unwrap();
+            connected.read.close().await.unwrap();
+        }
+        let elsewhere = Database::connect(url.as_str(), Some("elsewhere")).await.unwrap();
+        let missing = elsewhere.require_tables(&["User"]).await.unwrap_err();
+        assert_eq!(missing.to_string(), "the database has no table `User`: run `migrate up` first");
     })
     .await;
 }

@@ -1,6 +1,6 @@
 //! What `compose.yaml`, `.env.example` and the `Dockerfile` say of each other, as far as it can be read.
 
-#[expect(dead_code, reason = "the test of the processes reads more of it")]
+#[expect(dead_code, reason = "the tests of the processes read more of it")]
 mod compose;
 
 use std::collections::{BTreeMap, BTreeSet};

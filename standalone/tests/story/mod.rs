@@ -21,20 +21,22 @@ pub(crate) struct Place {
 }
 
 /// Somebody with an account.
-struct User {
-    id: String,
-    token: String,
+pub(crate) struct User {
+    /// Their id.
+    pub(crate) id: String,
+    /// Their access token.
+    pub(crate) token: String,
 }
 
-struct Story<'a> {
+/// Who asks, in the story's words.
+pub(crate) struct Story<'a> {
     place: &'a Place,
     client: Client,
 }
 
 /// Tells the whole story; panics where it does not go as it should.
 pub(crate) async fn run(place: &Place) {
-    service::telemetry::install_tls();
-    let story = Story { place, client: Client::new() };
+    let story = Story::new(place);
     story.refuses_what_is_malformed().await;
     let admin = story.log_in(&place.admin_email, &place.admin_password).await;
     let rider = story.register("Rita", "rider").await;
@@ -55,7 +57,13 @@ pub(crate) async fn run(place: &Place) {
     story.is_rated(&rider, &driver, &ride, &driver_id).await;
 }
 
-impl Story<'_> {
+impl<'a> Story<'a> {
+    /// The story in this place.
+    pub(crate) fn new(place: &'a Place) -> Self {
+        service::telemetry::install_tls();
+        Self { place, client: Client::new() }
+    }
+
     /// Sends an operation and gives the whole answer.
     async fn answer(&self, user: Option<&User>, query: &str, variables: Value) -> Value {
         let mut request = self.client.post(format!("{}/graphql", self.place.url));
@@ -67,14 +75,20 @@ impl Story<'_> {
     }
 
     /// Sends an operation that must succeed, and gives its data.
-    async fn data(&self, user: Option<&User>, query: &str, variables: Value) -> Value {
+    pub(crate) async fn data(&self, user: Option<&User>, query: &str, variables: Value) -> Value {
         let answer = self.answer(user, query, variables).await;
         assert!(answer.get("errors").is_none(), "{query}: {answer:#}");
         answer["data"].clone()
     }
 
     /// Runs a mutation of one input that must have no problems, and gives its payload.
-    async fn does(&self, user: Option<&User>, field: &str, selection: &str, input: Value) -> Value {
+    pub(crate) async fn does(
+        &self,
+        user: Option<&User>,
+        field: &str,
+        selection: &str,
+        input: Value,
+    ) -> Value {
         let payload = self.payload(user, field, selection, input).await;
         assert_eq!(payload["problems"], json!([]), "{field}");
         payload
@@ -414,14 +428,16 @@ impl Story<'_> {
     }
 }
 
-fn trip() -> Value {
+/// Where the story's ride goes.
+pub(crate) fn trip() -> Value {
     json!({
         "from": { "latitude": 52.5208, "longitude": 13.4094 },
         "to": { "latitude": 52.5163, "longitude": 13.3777 },
     })
 }
 
-fn request(product: &str, quote: &str, key: &str) -> Value {
+/// The input of a request for that ride.
+pub(crate) fn request(product: &str, quote: &str, key: &str) -> Value {
     json!({
         "productId": product,
         "pickup": { "address": "Alexanderplatz", "coordinates": trip()["from"] },

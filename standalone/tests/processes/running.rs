@@ -1,106 +1,27 @@
-//! The story through the separate processes that `compose.yaml` names, with its commands and variables, on a real
-//! Postgres and a real NATS.
-//!
-//! `scripts/test processes` runs it, having built the binaries and set `TEST_DATABASE_URL`, `TEST_NATS_URL` and
-//! `BINARIES`. A plain `cargo test` does not: it would have to pass without having tried.
-#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
-#![expect(clippy::disallowed_methods, reason = "a test has no command line")]
-
-#[expect(dead_code, reason = "the test of the packaging reads more of it")]
-mod compose;
-#[path = "story/mod.rs"]
-mod story;
+//! The processes that `compose.yaml` names, started with its commands and variables, on this machine.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use compose::{Compose, Service};
-use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 use tempfile::TempDir;
 
+use crate::compose::{Compose, Service};
+use crate::database::required;
+
 /// How long a process may take to start, or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What compose takes from a running container of another image; here it is given.
 const GIVEN: [&str; 2] = ["postgres", "nats"];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_story_goes_through_the_processes_of_compose_yaml() {
-    service::telemetry::install_tls();
-    let database = FreshDatabase::create().await;
-    let variables = variables(&database);
-    let mut processes = Processes::start(&variables);
-    let place = story::Place {
-        url: format!("http://{}", processes.address("router")),
-        admin_email: variables["ADMIN_EMAIL"].clone(),
-        admin_password: variables["ADMIN_PASSWORD"].clone(),
-        signing_key: variables["AUTH_SIGNING_KEY"].clone(),
-    };
-    story::run(&place).await;
-    processes.end();
-    database.drop().await;
-}
-
-/// What an operator would put into `.env`.
-fn variables(database: &FreshDatabase) -> BTreeMap<String, String> {
-    let signing_key = service::SigningKeys::generate_pem(&service::Random::system());
-    let variables = [
-        ("POSTGRES_USER", database.name.as_str()),
-        ("POSTGRES_PASSWORD", FreshDatabase::PASSWORD),
-        ("POSTGRES_DB", &database.name),
-        ("SERVICE_JWT_SECRET", "a secret that the processes of a test share"),
-        ("AUTH_SIGNING_KEY", &signing_key),
-        ("QUOTE_SECRET", "a secret that only logistics of a test has"),
-        ("ADMIN_EMAIL", "admin@example.com"),
-        ("ADMIN_PASSWORD", "the passphrase of a test"),
-        ("LOG_FORMAT", "text"),
-    ];
-    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
-}
-
-fn required(variable: &str) -> String {
-    std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set: run `scripts/test processes`"))
-}
-
-/// A user and a database of its own on the server, as the Postgres image makes them.
-struct FreshDatabase {
-    server: DatabaseConnection,
-    name: String,
-}
-
-impl FreshDatabase {
-    const PASSWORD: &str = "a-password-of-a-test";
-
-    async fn create() -> Self {
-        let server = Database::connect(required("TEST_DATABASE_URL")).await.unwrap();
-        let database = Self { server, name: format!("processes_{}", std::process::id()) };
-        let (name, password) = (&database.name, Self::PASSWORD);
-        database
-            .execute(&format!("CREATE ROLE {name} LOGIN SUPERUSER PASSWORD '{password}'"))
-            .await;
-        database.execute(&format!("CREATE DATABASE {name} OWNER {name}")).await;
-        database
-    }
-
-    async fn drop(self) {
-        self.execute(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
-        self.execute(&format!("DROP ROLE {}", self.name)).await;
-    }
-
-    async fn execute(&self, sql: &str) {
-        self.server.execute_unprepared(sql).await.unwrap();
-    }
-}
-
 /// What runs, and what it said. A test that fails prints the ends of the logs, and leaves nothing running.
-struct Processes {
+pub(crate) struct Processes {
     compose: Compose,
     /// Where each service of the file is, as the file calls it: `auth:4001`.
     addresses: BTreeMap<String, String>,
@@ -109,21 +30,66 @@ struct Processes {
 }
 
 impl Processes {
-    fn start(variables: &BTreeMap<String, String>) -> Self {
+    /// What the file says with these variables, on the database at this address. Nothing runs yet.
+    pub(crate) fn new(variables: &BTreeMap<String, String>, database_address: &str) -> Self {
         let compose = Compose::read().interpolate(variables).unwrap();
-        let addresses = addresses(&compose);
+        let addresses = addresses(&compose, database_address);
         let logs = tempfile::tempdir().unwrap();
-        let mut processes = Self { compose, addresses, running: Vec::new(), logs };
-        let order: Vec<String> =
-            processes.compose.in_order().into_iter().map(str::to_owned).collect();
+        Self { compose, addresses, running: Vec::new(), logs }
+    }
+
+    /// Gives a process another value of a variable than the file does.
+    pub(crate) fn set(&mut self, name: &str, variable: &str, value: &str) {
+        let service = self.compose.services.get_mut(name).expect("the file has it");
+        service.environment.insert(variable.to_owned(), value.to_owned());
+    }
+
+    /// Starts everything, and waits until the router is well.
+    pub(crate) fn start(&mut self) {
+        let order: Vec<String> = self.compose.in_order().into_iter().map(str::to_owned).collect();
         for name in order.iter().filter(|name| !GIVEN.contains(&name.as_str())) {
-            processes.wait_for_dependencies(name);
-            let child = processes.command(name).spawn();
-            let child = child.unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-            processes.running.push((name.clone(), child));
+            self.wait_for_dependencies(name);
+            self.start_one(name);
         }
-        processes.wait_until_healthy("router");
-        processes
+        self.wait_until_healthy("router");
+    }
+
+    /// Ends a process and starts it again, with the settings that it had.
+    pub(crate) fn restart(&mut self, name: &str) {
+        self.end_one(name);
+        self.running.retain(|(running, _)| running != name);
+        self.start_one(name);
+        self.wait_until_healthy(name);
+    }
+
+    /// Runs `migrate` with these arguments where the file runs `migrate up`, to its end; what it says.
+    pub(crate) fn migrate(&self, arguments: &[&str]) -> String {
+        let service = self.service("migrate");
+        let mut command = Command::new(binaries().join("migrate"));
+        command.args(arguments).env_clear().envs(self.environment("migrate", service));
+        let output = command.output().unwrap();
+        let said = said(&output);
+        assert!(output.status.success(), "migrate {arguments:?}: {said}");
+        said
+    }
+
+    /// Runs a process that must end by itself; whether it succeeded, and what it said.
+    pub(crate) fn outcome(&self, name: &str) -> (bool, String) {
+        let mut command = self.command(name);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = command.output().unwrap();
+        (output.status.success(), said(&output))
+    }
+
+    fn start_one(&mut self, name: &str) {
+        let child = self.command(name).spawn();
+        let child = child.unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        self.running.push((name.to_owned(), child));
+    }
+
+    /// `http://…` of a service.
+    pub(crate) fn url(&self, name: &str) -> String {
+        format!("http://{}", self.address(name))
     }
 
     fn address(&self, name: &str) -> &str {
@@ -142,16 +108,24 @@ impl Processes {
         self.addresses.iter().fold(inside, |text, (place, address)| text.replace(place, address))
     }
 
+    fn environment<'a>(
+        &'a self,
+        name: &'a str,
+        service: &'a Service,
+    ) -> impl Iterator<Item = (&'a String, String)> {
+        service.environment.iter().map(move |(key, value)| (key, self.here(name, value)))
+    }
+
     fn command(&self, name: &str) -> Command {
         let service = self.service(name);
-        let log = File::create(self.log(name)).unwrap();
+        let log = File::options().append(true).create(true).open(self.log(name)).unwrap();
         let mut command = Command::new(binaries().join(&service.command[0]));
         command
             .args(service.command[1..].iter().map(|argument| self.here(name, argument)))
             // The image's folder has the same files.
             .current_dir(root())
             .env_clear()
-            .envs(service.environment.iter().map(|(key, value)| (key, self.here(name, value))))
+            .envs(self.environment(name, service))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
@@ -214,17 +188,21 @@ impl Processes {
     }
 
     /// Asks all to end, the last started first, as compose does; each ends by itself and cleanly.
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         let names: Vec<String> = self.running.iter().rev().map(|(name, _)| name.clone()).collect();
         for name in names {
-            let child = self.child(&name);
-            if child.try_wait().unwrap().is_none() {
-                let id = child.id().to_string();
-                assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-            }
-            let status = self.wait_until_ended(&name);
-            assert!(status.success(), "{name}: {status}");
+            self.end_one(&name);
         }
+    }
+
+    fn end_one(&mut self, name: &str) {
+        let child = self.child(name);
+        if child.try_wait().unwrap().is_none() {
+            let id = child.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        }
+        let status = self.wait_until_ended(name);
+        assert!(status.success(), "{name}: {status}");
     }
 }
 
@@ -254,9 +232,9 @@ fn end_of_log(name: &str, path: &Path) -> String {
 
 /// Gives each place that the file names an address of this machine: those of the database and the bus are given, the
 /// others get ports that are free.
-fn addresses(compose: &Compose) -> BTreeMap<String, String> {
+fn addresses(compose: &Compose, database_address: &str) -> BTreeMap<String, String> {
     let mut addresses = BTreeMap::from([
-        ("postgres:5432".to_owned(), authority(&required("TEST_DATABASE_URL"))),
+        ("postgres:5432".to_owned(), database_address.to_owned()),
         ("nats:4222".to_owned(), authority(&required("TEST_NATS_URL"))),
     ]);
     let mut held = Vec::new();
@@ -271,8 +249,12 @@ fn addresses(compose: &Compose) -> BTreeMap<String, String> {
     addresses
 }
 
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
+}
+
 /// `host:port` of a URL.
-fn authority(url: &str) -> String {
+pub(crate) fn authority(url: &str) -> String {
     let (_, rest) = url.split_once("://").expect("a URL");
     let authority = rest.split('/').next().unwrap_or_default();
     authority.rsplit('@').next().unwrap_or_default().to_owned()

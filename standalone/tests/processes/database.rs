@@ -1,0 +1,66 @@
+//! Databases and roles of a test's own, on the Postgres that is given.
+
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, Statement};
+
+/// The value of a variable that `scripts/test processes` sets.
+pub(crate) fn required(variable: &str) -> String {
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set: run `scripts/test processes`"))
+}
+
+/// A user and a database of its own on the server, as the Postgres image makes them.
+pub(crate) struct FreshDatabase {
+    server: DatabaseConnection,
+    /// Of both. The names of the services' roles begin with it.
+    pub(crate) name: String,
+}
+
+impl FreshDatabase {
+    /// Of the user, and of the services' roles.
+    pub(crate) const PASSWORD: &str = "a-password-of-a-test";
+
+    /// Makes them; `test` tells them from those of other tests.
+    pub(crate) async fn create(test: &str) -> Self {
+        let server = Database::connect(required("TEST_DATABASE_URL")).await.unwrap();
+        let database = Self { server, name: format!("{test}_{}", std::process::id()) };
+        let (name, password) = (&database.name, Self::PASSWORD);
+        database
+            .execute(&format!("CREATE ROLE {name} LOGIN SUPERUSER PASSWORD '{password}'"))
+            .await;
+        database.execute(&format!("CREATE DATABASE {name} OWNER {name}")).await;
+        database
+    }
+
+    /// The role of a service.
+    pub(crate) fn role(&self, service: &str) -> String {
+        format!("{}_{service}", self.name)
+    }
+
+    /// How many rows the answer says there are, wherever the tables stand.
+    pub(crate) async fn count(&self, from: &str) -> i64 {
+        let url = required("TEST_DATABASE_URL");
+        let (base, _) = url.rsplit_once('/').unwrap();
+        let mut options = ConnectOptions::new(format!("{base}/{}", self.name));
+        options.map_sqlx_postgres_opts(|options| {
+            options.options([("search_path", "auth,logistics,platform,public")])
+        });
+        let database = Database::connect(options).await.unwrap();
+        let sql = format!("SELECT count(*) AS rows FROM {from}");
+        let statement = Statement::from_string(database.get_database_backend(), sql);
+        let row = database.query_one_raw(statement).await.unwrap().unwrap();
+        database.close().await.unwrap();
+        row.try_get("", "rows").unwrap()
+    }
+
+    pub(crate) async fn drop(self) {
+        self.execute(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
+        for service in ["auth", "logistics", "platform"] {
+            self.execute(&format!("DROP ROLE IF EXISTS {}", self.role(service))).await;
+        }
+        self.execute(&format!("DROP ROLE {}", self.name)).await;
+    }
+
+    async fn execute(&self, sql: &str) {
+        self.server.execute_unprepared(sql).await.unwrap();
+    }
+}

@@ -1,6 +1,6 @@
 //! Riders who never rest: several clients that read from all services and write to each, and count what they did.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -8,16 +8,16 @@ use uuid::Uuid;
 use crate::story::{Place, Story, User, request, trip};
 
 const PASSWORD: &str = "the passphrase of a rider";
-/// Operations in a round.
-pub(crate) const OPERATIONS: u64 = 7;
 
 /// What all riders did so far.
 #[derive(Default)]
 pub(crate) struct Tally {
     /// Rounds, by rider.
     pub(crate) rounds: Vec<AtomicU64>,
-    /// The round after which riders rest.
-    stopping: AtomicUsize,
+    /// Operations that were answered as they should be.
+    answered: AtomicU64,
+    /// Whether riders rest after the round they are in.
+    stopping: AtomicBool,
 }
 
 impl Tally {
@@ -28,6 +28,11 @@ impl Tally {
     /// How many rounds there were in all.
     pub(crate) fn total(&self) -> u64 {
         self.rounds.iter().map(|rounds| rounds.load(Ordering::SeqCst)).sum()
+    }
+
+    /// How many operations were answered as they should be.
+    pub(crate) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::SeqCst)
     }
 
     /// Waits until each rider has done so many rounds more.
@@ -42,11 +47,11 @@ impl Tally {
 
     /// Has the riders rest after the round they are in.
     pub(crate) fn stop(&self) {
-        self.stopping.store(1, Ordering::SeqCst);
+        self.stopping.store(true, Ordering::SeqCst);
     }
 
     fn goes_on(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst) == 0
+        !self.stopping.load(Ordering::SeqCst)
     }
 }
 
@@ -72,10 +77,8 @@ impl<'a> Load<'a> {
         for number in 0..riders {
             let email = format!("load-{number}@example.com");
             let names = json!({ "email": email, "password": PASSWORD, "firstName": "Load", "lastName": "Example" });
-            story.does(None, "registerUser", "user { id }", names).await;
-            let login = json!({ "email": email, "password": PASSWORD });
             let selection = "user { id } tokens { accessToken refreshToken }";
-            let payload = story.does(None, "login", selection, login).await;
+            let payload = story.does(None, "registerUser", selection, names).await;
             registered.push(Rider {
                 user: User {
                     id: text(&payload["user"]["id"]),
@@ -98,7 +101,7 @@ impl<'a> Load<'a> {
         let riding = futures::future::join_all(self.riders.iter().zip(&tally.rounds).map(
             async |(rider, rounds)| {
                 while tally.goes_on() {
-                    self.round(rider).await;
+                    self.round(rider, &tally.answered).await;
                     rounds.fetch_add(1, Ordering::SeqCst);
                 }
             },
@@ -111,9 +114,10 @@ impl<'a> Load<'a> {
         (tally, done)
     }
 
-    /// A round: each service is read and written, in [`OPERATIONS`] operations.
-    async fn round(&self, rider: &Rider) {
+    /// A round: each service is read and written. Each answer is counted.
+    async fn round(&self, rider: &Rider, answered: &AtomicU64) {
         let (story, user) = (&self.story, &rider.user);
+        let count = || answered.fetch_add(1, Ordering::SeqCst);
         let home = "query ($from: CoordinatesInput!, $to: CoordinatesInput!) {
             me { email roles isDriver activeRide { id } }
             serviceChannels(first: 10) { nodes { name products {
@@ -122,6 +126,7 @@ impl<'a> Load<'a> {
             activeAdvertisements(placement: HOME_BANNER) { id title }
         }";
         let data = story.data(Some(user), home, trip()).await;
+        count();
         assert_eq!(data["me"]["email"], rider.email);
         assert_eq!(data["me"]["activeRide"], Value::Null);
         assert_eq!(data["activeAdvertisements"][0]["id"], self.advertisement);
@@ -133,10 +138,12 @@ impl<'a> Load<'a> {
             &Uuid::now_v7().to_string(),
         );
         let requested = story.does(Some(user), "requestRide", "ride { id }", wanted).await;
+        count();
         let ride = text(&requested["ride"]["id"]);
         let seen =
             "query ($id: ID!) { ride(id: $id) { status rider { firstName } product { name } } }";
         let data = story.data(Some(user), seen, json!({ "id": ride })).await;
+        count();
         assert_eq!(data["ride"]["rider"]["firstName"], "Load");
 
         let shown = json!({ "events": [{
@@ -144,20 +151,24 @@ impl<'a> Load<'a> {
             "occurredAt": chrono::Utc::now(),
         }] });
         let recorded = story.does(Some(user), "recordAdEvents", "recorded", shown).await;
+        count();
         assert_eq!(recorded["recorded"], 1);
 
         let cancel = json!({ "rideId": ride, "reason": "CHANGED_MIND" });
         let cancelled = story.does(Some(user), "cancelRide", "ride { status }", cancel).await;
+        count();
         assert_eq!(cancelled["ride"]["status"], "CANCELLED");
 
         let mut refresh_token = rider.refresh_token.lock().await;
         let present = json!({ "refreshToken": *refresh_token });
         let refreshed =
             story.does(None, "refreshSession", "tokens { refreshToken }", present).await;
+        count();
         *refresh_token = text(&refreshed["tokens"]["refreshToken"]);
 
         let mine = "query { me { sessions { id } rides(first: 1) { nodes { id status } } } }";
         let data = story.data(Some(user), mine, json!({})).await;
+        count();
         let latest = json!({ "id": ride, "status": "CANCELLED" });
         assert_eq!(data["me"]["rides"]["nodes"][0], latest);
         assert_eq!(data["me"]["sessions"].as_array().map(Vec::len), Some(1));

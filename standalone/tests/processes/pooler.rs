@@ -10,7 +10,8 @@ async fn behind_a_transaction_pooler_it_works_or_says_why_not() {
     let database = FreshDatabase::create("transaction").await;
     let variables = variables(&database);
     Processes::new(&variables, &authority(&required("TEST_DATABASE_URL")))
-        .migrate(&["up", "--roles"]);
+        .migrate(&["up", "--roles"])
+        .await;
     let mut processes = Processes::new(&variables, &required("TEST_TRANSACTION_POOLER"));
     // Since 1.21 PgBouncer keeps them apart, where it is told to; scripts/test tells it.
     if required("TEST_POOLER_VERSION").as_str() >= "1.21" {
@@ -29,7 +30,9 @@ async fn behind_a_transaction_pooler_it_works_or_says_why_not() {
             assert!(said.contains(&reason), "{said}");
         }
         // The database is still as it was, and not spoiled for who comes directly.
-        Processes::new(&variables, &authority(&required("TEST_DATABASE_URL"))).migrate(&["status"]);
+        Processes::new(&variables, &authority(&required("TEST_DATABASE_URL")))
+            .migrate(&["status"])
+            .await;
     }
     database.drop().await;
 }
@@ -40,7 +43,7 @@ async fn a_schema_that_a_pooler_drops_is_missed_at_the_start() {
     let database = FreshDatabase::create("dropped").await;
     let variables = variables(&database);
     let mut processes = Processes::new(&variables, &required("TEST_SESSION_POOLER"));
-    processes.migrate(&["up", "--roles"]);
+    processes.migrate(&["up", "--roles"]).await;
     processes.set("auth", "DB_SCHEMA", "public");
     let (succeeded, said) = processes.outcome("auth");
     assert!(!succeeded, "{said}");

@@ -62,12 +62,13 @@ impl Processes {
         self.wait_until_healthy(name);
     }
 
-    /// Runs `migrate` with these arguments where the file runs `migrate up`, to its end; what it says.
-    pub(crate) fn migrate(&self, arguments: &[&str]) -> String {
+    /// Runs `migrate` with these arguments and the variables of the file, to its end; what it says.
+    pub(crate) async fn migrate(&self, arguments: &[&str]) -> String {
         let service = self.service("migrate");
         let mut command = Command::new(binaries().join("migrate"));
         command.args(arguments).env_clear().envs(self.environment("migrate", service));
-        let output = command.output().unwrap();
+        // Aside: the caller's other futures go on.
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
         let said = said(&output);
         assert!(output.status.success(), "migrate {arguments:?}: {said}");
         said

@@ -1,16 +1,17 @@
 //! The move of the tables into a schema for each service, and back, while the services work for clients.
 
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use crate::database::{FreshDatabase, required};
-use crate::load::{Load, OPERATIONS, Tally};
+use crate::load::{Load, Tally};
 use crate::running::{Processes, authority};
 use crate::{place, variables};
 
 /// Clients at once.
 const RIDERS: usize = 4;
 /// Rounds of each client before and after a move.
-const ROUNDS: u64 = 2;
+const ROUNDS: u64 = 3;
 const SERVICES: [&str; 3] = ["auth", "logistics", "platform"];
 
 /// Each service has its role, whose search path covers both places.
@@ -55,19 +56,20 @@ async fn moves_under_load(
     behind: &str,
     database: &FreshDatabase,
     mut processes: Processes,
-    variables: &std::collections::BTreeMap<String, String>,
+    variables: &BTreeMap<String, String>,
 ) {
     processes.start();
     let place = place(&processes, variables);
     let load = Load::new(&place, RIDERS).await;
     let mut rounds = 0;
     for (command, kind) in [("split", "r"), ("unsplit", "v")] {
-        let (tally, took) =
+        let (tally, (during, took)) =
             load.during(async |tally| move_under_load(&processes, command, tally).await).await;
         rounds += tally.total();
-        let requests = tally.total() * OPERATIONS;
+        let answered = tally.answered();
         println!(
-            "{command} behind {behind}: {requests} requests of {RIDERS} clients, 0 failed; it took {took:?}"
+            "{command} behind {behind}: {answered} requests of {RIDERS} clients, {during} of them in the {took:?} of \
+             the move, 0 failed"
         );
         for service in SERVICES {
             // What stands in the schema of its own: the table after a split, a view after the way back.
@@ -81,7 +83,7 @@ async fn moves_under_load(
         let (tally, ()) = load.during(async |tally| tally.more(ROUNDS).await).await;
         rounds += tally.total();
     }
-    assert_eq!(processes.migrate(&["unsplit", "--finish"]).lines().count(), SERVICES.len());
+    assert_eq!(processes.migrate(&["unsplit", "--finish"]).await.lines().count(), SERVICES.len());
 
     // Nothing is lost, nothing is there twice.
     let rounds = i64::try_from(rounds).unwrap();
@@ -93,17 +95,13 @@ async fn moves_under_load(
     processes.end();
 }
 
-/// Moves between rounds of all clients, in a process of its own, and says how long that took.
-async fn move_under_load(
-    processes: &Processes,
-    command: &str,
-    tally: &Tally,
-) -> std::time::Duration {
+/// Moves between rounds of all clients, in a process of its own; how many requests that saw, and how long it took.
+async fn move_under_load(processes: &Processes, command: &str, tally: &Tally) -> (u64, Duration) {
     tally.more(ROUNDS).await;
-    let began = Instant::now();
-    let said = tokio::task::block_in_place(|| processes.migrate(&[command]));
-    let took = began.elapsed();
+    let (began, before) = (Instant::now(), tally.answered());
+    let said = processes.migrate(&[command]).await;
+    let (took, during) = (began.elapsed(), tally.answered() - before);
     assert_eq!(said.matches("moved").count(), SERVICES.len(), "{said}");
     tally.more(ROUNDS).await;
-    took
+    (during, took)
 }

@@ -9,6 +9,10 @@ use std::time::Instant;
 
 use composition::{SubgraphSource, compose};
 
+/// The router's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     // `cargo test --benches` only wants to know that it works.
     let is_test = !std::env::args().any(|argument| argument == "--bench");

@@ -2,8 +2,9 @@
 //!
 //! A state is an object type and the positions at which the router may stand when it holds such an object: a subgraph,
 //! and what was provided there. A field is reachable where one of these positions, or one that a key leads to, resolves
-//! it. States are walked breadth first, so that the first operation to fail is the shortest; a state that can do at
-//! least what an earlier one of its type could is not walked again.
+//! it. A state that can do at least what an earlier one of its type could need not be walked: so the states that can do
+//! least are walked first, and few remain. Where that finds an error, another walk goes breadth first, so that the first
+//! operation to fail is the shortest.
 
 mod context;
 mod operation;
@@ -11,11 +12,11 @@ mod reach;
 mod reason;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use apollo_compiler::{Name, name};
-use supergraph::{Labels, SubgraphId, Supergraph, SupergraphError};
+use supergraph::{LabelId, Labels, SubgraphId, Supergraph, SupergraphError};
 
 use crate::error::{CompositionError, SubgraphLocation};
 use context::{Contexts, Given};
@@ -24,6 +25,9 @@ use reach::{Position, Reach, Reached};
 
 /// How many states are walked before the answer is that there are too many.
 const STATE_LIMIT: usize = 1_000_000;
+
+/// How many states are walked for the shortest operations that fail; beyond it they are any.
+const SHORTEST_STATE_LIMIT: usize = 20_000;
 
 /// Of how many labels every choice is checked.
 const FEW_LABELS: usize = 5;
@@ -41,11 +45,15 @@ fn check_with_labels(supergraph: &Supergraph) -> Vec<CompositionError> {
     let names = supergraph.override_labels();
     for on in choices(names.len()) {
         let ids = names.iter().enumerate().filter(|(place, _)| on.contains(place));
-        let labels = Labels::on(ids.filter_map(|(_, name)| supergraph.label_id(name)));
-        let mut errors = Walk::new(supergraph, labels).errors(STATE_LIMIT);
-        if errors.is_empty() {
+        let ids: Vec<LabelId> = ids.filter_map(|(_, name)| supergraph.label_id(name)).collect();
+        let walk = |order| Walk::new(supergraph, Labels::on(ids.iter().copied()), order);
+        let found = walk(Order::SmallestFirst).errors(STATE_LIMIT, usize::MAX);
+        if found.is_empty() {
             continue;
         }
+        let shortest = walk(Order::ShortestFirst).errors(SHORTEST_STATE_LIMIT, found.len());
+        let is_whole = shortest.iter().all(|error| error.code == found[0].code);
+        let mut errors = if is_whole { shortest } else { found };
         if !names.is_empty() {
             let states: Vec<String> = names
                 .iter()
@@ -100,45 +108,77 @@ struct State {
     last_step: Option<Rc<Step>>,
 }
 
+/// Which states are walked first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Those with the fewest positions: most others can do at least as much.
+    SmallestFirst,
+    /// Those that the shortest operations lead to.
+    ShortestFirst,
+}
+
 struct Walk<'a> {
     supergraph: &'a Supergraph,
     reach: Reach<'a>,
     contexts: Contexts<'a>,
-    queue: VecDeque<State>,
-    /// The positions that were walked already and what was given there, by object type.
-    walked: HashMap<Name, Vec<(BTreeSet<Position>, Given)>>,
+    order: Order,
+    /// By the number of positions where that is the order, and as they came.
+    queue: BTreeMap<(usize, usize), State>,
+    /// How many states were queued.
+    count: usize,
+    /// The positions that were or will be walked and what was given there, by object type.
+    known: HashMap<Name, Vec<(BTreeSet<Position>, Given)>>,
     /// The fields that an error was reported for.
     reported: HashSet<(Name, Name)>,
     errors: Vec<CompositionError>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(supergraph: &'a Supergraph, labels: Labels) -> Self {
+    fn new(supergraph: &'a Supergraph, labels: Labels, order: Order) -> Self {
         Self {
             supergraph,
             reach: Reach::new(supergraph, labels),
             contexts: Contexts::of(supergraph),
-            queue: VecDeque::new(),
-            walked: HashMap::new(),
+            order,
+            queue: BTreeMap::new(),
+            count: 0,
+            known: HashMap::new(),
             reported: HashSet::new(),
             errors: Vec::new(),
         }
     }
 
-    fn errors(mut self, state_limit: usize) -> Vec<CompositionError> {
+    /// Walks until all states are walked, as many errors found as there are, or the limit is reached.
+    fn errors(mut self, state_limit: usize, error_count: usize) -> Vec<CompositionError> {
         for (_, root) in self.supergraph.api_schema().schema_definition.iter_root_operations() {
             self.arrive(root.name.clone(), &BTreeSet::new(), &Given::new(), None);
         }
-        let mut count = 0;
-        while let Some(state) = self.queue.pop_front() {
-            count += 1;
-            if count > state_limit {
+        let mut walked = 0;
+        while let Some((_, state)) = self.queue.pop_first() {
+            if self.errors.len() >= error_count {
+                break;
+            }
+            if self.is_covered(&state) {
+                continue;
+            }
+            walked += 1;
+            if walked > state_limit {
                 self.errors.push(too_many(state_limit));
                 break;
             }
             self.leave(&state);
         }
         self.errors
+    }
+
+    /// Whether a state that came after this one can do no more, so that this one need not be walked any more.
+    fn is_covered(&self, state: &State) -> bool {
+        let known = self.known.get(&state.object).into_iter().flatten();
+        known.into_iter().any(|(positions, given)| {
+            (positions, given) != (&state.positions, &state.given)
+                && given.is_subset(&state.given)
+                && does_no_more(positions, &state.positions)
+        })
     }
 
     /// Queues a state, unless one that could do no more was queued before.
@@ -154,15 +194,18 @@ impl<'a> Walk<'a> {
             self.report_unknown_type(&object, &positions, last_step);
             return;
         }
-        let walked = self.walked.entry(object.clone()).or_default();
+        let known = self.known.entry(object.clone()).or_default();
         let does_no_more = |(earlier, had): &(BTreeSet<Position>, Given)| {
             had.is_subset(given) && does_no_more(earlier, &positions)
         };
-        if walked.iter().any(does_no_more) {
+        if known.iter().any(does_no_more) {
             return;
         }
-        walked.push((positions.clone(), given.clone()));
-        self.queue.push_back(State { object, positions, given: given.clone(), last_step });
+        known.push((positions.clone(), given.clone()));
+        let rank = if self.order == Order::SmallestFirst { positions.len() } else { 0 };
+        self.count += 1;
+        let state = State { object, positions, given: given.clone(), last_step };
+        self.queue.insert((rank, self.count), state);
     }
 
     /// An interface object does not know the types behind it, and here nobody else tells.
@@ -309,13 +352,42 @@ fn too_many(state_limit: usize) -> CompositionError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{SubgraphSource, compose};
+
+    fn errors(supergraph_sdl: &str, order: Order, limit: usize) -> Vec<CompositionError> {
+        let supergraph = Supergraph::parse(supergraph_sdl).unwrap();
+        Walk::new(&supergraph, Labels::on([]), order).errors(limit, usize::MAX)
+    }
 
     #[test]
     fn gives_up_beyond_the_limit() {
         let sdl = include_str!("../../cases/entities/shop/supergraph.graphql");
-        let supergraph = Supergraph::parse(sdl).unwrap();
-        assert_eq!(Walk::new(&supergraph, Labels::on([])).errors(STATE_LIMIT), []);
-        let errors = Walk::new(&supergraph, Labels::on([])).errors(2);
-        assert_eq!(errors[0].code, "MAX_VALIDATION_SUBGRAPH_PATHS_EXCEEDED");
+        for order in [Order::SmallestFirst, Order::ShortestFirst] {
+            assert_eq!(errors(sdl, order, STATE_LIMIT), []);
+            assert_eq!(errors(sdl, order, 2)[0].code, "MAX_VALIDATION_SUBGRAPH_PATHS_EXCEEDED");
+        }
+    }
+
+    #[test]
+    fn sees_few_of_many_combinations_of_subgraphs() {
+        // Each step leaves another subgraph behind: 2^24 combinations lead to values of one type.
+        let subgraphs = 24;
+        let sources: Vec<SubgraphSource> = (0..subgraphs)
+            .map(|own| {
+                let steps = (0..subgraphs).filter(|step| *step != own);
+                let steps: Vec<String> = steps.map(|step| format!("step{step}: Value")).collect();
+                let steps = steps.join(" ");
+                SubgraphSource {
+                    name: format!("s{own}"),
+                    url: String::new(),
+                    sdl: format!(
+                        "type Query {{ value: Value }} type Value {{ last: Int {steps} }}"
+                    ),
+                }
+            })
+            .collect();
+        let errors = compose(&sources).unwrap_err();
+        let codes: BTreeSet<&str> = errors.0.iter().map(|error| error.code).collect();
+        assert_eq!(codes, BTreeSet::from(["SATISFIABILITY_ERROR"]));
     }
 }

@@ -12,7 +12,7 @@ use executor::{
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use supergraph::Supergraph;
+use supergraph::{Labels, Supergraph};
 
 use crate::data::{Data, Source};
 use crate::fake_subgraph::{FakeSubgraph, Request};
@@ -59,6 +59,12 @@ pub(crate) enum Kind {
 }
 
 impl Failure {
+    /// Whether it is the same failure, as far as one can tell: of composition, by the code.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let code = |it: &Self| it.reason.split(' ').next().map(ToOwned::to_owned);
+        self.kind == other.kind && (self.kind != Kind::Composition || code(self) == code(other))
+    }
+
     fn new(kind: Kind, reason: impl Into<String>) -> Self {
         Self { kind, reason: reason.into() }
     }
@@ -129,6 +135,9 @@ impl Federation {
                 let Definition::ObjectTypeDefinition(object) = definition else { continue };
                 for field in &object.fields {
                     let directive = field.directives.get("override");
+                    // By a label it moves for some requests only: both have it.
+                    let directive =
+                        directive.filter(|it| it.specified_argument_by_name("label").is_none());
                     let from =
                         directive.and_then(|it| it.specified_argument_by_name("from")?.as_str());
                     if let Some(from) = from {
@@ -182,7 +191,9 @@ impl Composed {
         if !expected.misfits.is_empty() {
             return Err(Failure::new(Kind::Misfit, expected.misfits.join(", ")));
         }
-        let plan = planner::plan(&self.supergraph, document, definition)
+        let labels = self.supergraph.label_id("percent(50)").filter(|_| operation.is_label_on);
+        let labels = Labels::on(labels);
+        let plan = planner::plan_with(&self.supergraph, document, definition, &labels)
             .map_err(|error| Failure::new(Kind::Plan, error.to_string()))?;
         let variables = serde_json::to_string(&operation.variables).expect("variables are JSON");
         let response = Executable::lower(&self.supergraph, document.clone(), None, &plan)

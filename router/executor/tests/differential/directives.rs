@@ -135,53 +135,70 @@ impl Split {
         self.add_directive(part, &entity, &name, &directive);
     }
 
-    /// A field that returns entities brings along a leaf that another subgraph owns.
+    /// A field that returns entities brings along a leaf that another subgraph owns: of the entity itself, of one of the
+    /// entities that an abstract type stands for, or of an entity below.
     fn provide(&mut self, random: &mut Random) {
         let part = random.below(self.parts.len());
         let returning: Vec<(String, String, String)> = self.parts[part]
             .types
             .iter()
-            .filter(|(ty, _)| {
-                !self.schema.types[*ty].members.iter().any(|_| true) && *ty != "Mutation"
-            })
-            .flat_map(|(ty, in_part)| {
-                in_part.fields.iter().map(move |(name, field)| (ty, name, field))
-            })
-            .filter(|(_, _, field)| field.directives.is_empty())
-            .map(|(ty, name, _)| {
+            .filter(|(ty, _)| self.schema.types[*ty].members.is_empty() && *ty != "Mutation")
+            .flat_map(|(ty, in_part)| in_part.fields.iter().map(move |it| (ty, it)))
+            .filter(|(_, (_, field))| field.directives.is_empty())
+            .map(|(ty, (name, _))| {
                 (ty.clone(), name.clone(), self.schema.types[ty].fields[name].base.clone())
             })
-            .filter(|(_, _, base)| {
-                self.holders.contains_key(base) && self.parts[part].types.contains_key(base)
-            })
+            .filter(|(_, _, base)| self.schema.types.contains_key(base))
             .collect();
         if returning.is_empty() {
             return;
         }
         let (ty, name, base) = random.pick(&returning);
+        let members = self.parts[part].types[&base].members.clone();
+        let (mut entity, mut before, mut after) = (base, String::new(), "");
+        if !members.is_empty() {
+            entity = random.pick(&members);
+            (before, after) = (format!("... on {entity} {{ "), " }");
+        } else if random.percent(40) {
+            let below = self.parts[part].types[&entity].fields.iter();
+            let below: Vec<(String, String)> = below
+                .filter(|(_, field)| field.directives.is_empty())
+                .map(|(name, _)| (name.clone(), self.schema.types[&entity].fields[name].clone()))
+                .filter(|(_, field)| field.arguments.is_empty())
+                .map(|(name, field)| (name, field.base))
+                .collect();
+            if let Some((name, base)) =
+                below.into_iter().find(|(_, base)| self.holders.contains_key(base))
+            {
+                entity = base;
+                (before, after) = (format!("{name} {{ "), " }");
+            }
+        }
+        if !self.holders.contains_key(&entity) || !self.parts[part].types.contains_key(&entity) {
+            return;
+        }
+        let is_plain = |owner: &usize, name: &str| {
+            self.parts[*owner].types[&entity].fields[name].directives.is_empty()
+        };
         let candidates: Vec<String> = self
-            .foreign_fields(&base, part)
+            .foreign_fields(&entity, part)
             .into_iter()
-            .filter(|(_, field)| {
-                !self.schema.types.contains_key(&field.base) && field.arguments.is_empty()
-            })
+            .filter(|(_, field)| !self.schema.types.contains_key(&field.base))
+            .filter(|(_, field)| field.arguments.is_empty())
             .map(|(name, _)| name)
-            .filter(|name| {
-                self.owners(&base, name)
-                    .iter()
-                    .all(|owner| self.parts[*owner].types[&base].fields[name].directives.is_empty())
-            })
+            .filter(|name| self.owners(&entity, name).iter().all(|owner| is_plain(owner, name)))
             .collect();
         if candidates.is_empty() {
             return;
         }
         let provided = random.pick(&candidates);
-        self.schema.types[&base].fields[&provided].is_relied_on = true;
-        for owner in self.owners(&base, &provided) {
-            self.add_directive(owner, &base, &provided, "@shareable");
+        self.schema.types[&entity].fields[&provided].is_relied_on = true;
+        for owner in self.owners(&entity, &provided) {
+            self.add_directive(owner, &entity, &provided, "@shareable");
         }
-        self.add_directive(part, &base, &provided, "@external");
-        self.add_directive(part, &ty, &name, &format!("@provides(fields: \"{provided}\")"));
+        self.add_directive(part, &entity, &provided, "@external");
+        let directive = format!("@provides(fields: \"{before}{provided}{after}\")");
+        self.add_directive(part, &ty, &name, &directive);
     }
 
     /// A field moves from one subgraph, which still has it, to another.
@@ -212,7 +229,8 @@ impl Split {
         let name = random.pick(&movable);
         let from = self.owners(&entity, &name)[0];
         self.place(part, &entity, &name, random);
-        let directive = format!("@override(from: \"{}\")", Self::part_name(from));
+        let label = if random.percent(40) { ", label: \"percent(50)\"" } else { "" };
+        let directive = format!("@override(from: \"{}\"{label})", Self::part_name(from));
         self.add_directive(part, &entity, &name, &directive);
     }
 
@@ -283,7 +301,12 @@ impl Split {
             .collect();
         for (ty, name, base) in fields {
             let mut common = self.schema.types[&base].members.clone();
-            for part in self.owners(&ty, &name) {
+            let mut owners = self.owners(&ty, &name);
+            // One with a directive stays.
+            owners.sort_by_key(|part| {
+                self.parts[*part].types[&ty].fields[&name].directives.is_empty()
+            });
+            for part in owners {
                 let in_part = &self.parts[part].types[&base].members;
                 // An interface object stands for all.
                 if in_part.is_empty() || in_part.iter().any(|it| common.contains(it)) {

@@ -95,7 +95,7 @@ impl Tally {
             return;
         }
         let (federation, operation) =
-            shrink::shrink(federation.clone(), operation.clone(), failure.kind);
+            shrink::shrink(federation.clone(), operation.clone(), failure);
         let failure = shrink::failure(&federation, &operation).expect("a small case fails, too");
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("differential");
         let name = format!("seed_{seed}_{}", self.mismatches);
@@ -113,7 +113,7 @@ fn from_environment(name: &str) -> Option<u64> {
 
 #[test]
 fn federations_answer_as_one_server_would() {
-    let cases = from_environment("DIFFERENTIAL_CASES").unwrap_or(5_000);
+    let cases = from_environment("DIFFERENTIAL_CASES").unwrap_or(3_000);
     let first = from_environment("DIFFERENTIAL_SEED").unwrap_or(1);
     let mut tally = Tally::default();
     for seed in first.. {

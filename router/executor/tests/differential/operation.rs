@@ -16,6 +16,8 @@ use crate::random::Random;
 pub(crate) struct Operation {
     pub(crate) text: String,
     pub(crate) variables: Map<String, Value>,
+    /// Whether fields that move by a label have moved.
+    pub(crate) is_label_on: bool,
 }
 
 /// What a response key stands for: conflicts are rare, so that operations are valid.
@@ -60,7 +62,8 @@ pub(crate) fn operation(schema: &Schema, random: &mut Random) -> Operation {
     for (name, (condition, selection_set)) in &writer.fragments {
         let _ = writeln!(text, "fragment {name} on {condition} {selection_set}");
     }
-    Operation { text, variables: writer.variables }
+    let is_label_on = writer.random.percent(50);
+    Operation { text, variables: writer.variables, is_label_on }
 }
 
 impl Writer<'_> {

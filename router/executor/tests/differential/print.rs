@@ -6,7 +6,7 @@ use crate::schema::{COMMON, Kind};
 use crate::split::{PartField, PartType, Split};
 
 const HEADER: &str = r#"extend schema @link(
-  url: "https://specs.apollo.dev/federation/v2.5"
+  url: "https://specs.apollo.dev/federation/v2.7"
   import: ["@key", "@shareable", "@external", "@requires", "@provides", "@override", "@interfaceObject", "@inaccessible"]
 )
 "#;
@@ -21,9 +21,20 @@ impl Split {
                 types.map(|(name, in_part)| self.print_type(part, name, in_part)).collect();
             let types = types.join("\n");
             let uses = ["Color", "Digits", "Filter"].iter().any(|name| types.contains(name));
-            format!("{HEADER}\n{types}{}", if uses { COMMON } else { "" })
+            let roots =
+                if self.parts[part].renames_roots { self.print_roots(part) } else { String::new() };
+            format!("{HEADER}{roots}\n{types}{}", if uses { COMMON } else { "" })
         };
         (0..self.parts.len()).map(|part| (Self::part_name(part).to_owned(), sdl(part))).collect()
+    }
+
+    fn print_roots(&self, part: usize) -> String {
+        let roots = [("query", "Query"), ("mutation", "Mutation")];
+        let own = roots.iter().filter(|(_, name)| {
+            self.parts[part].types.get(*name).is_some_and(|it| !it.fields.is_empty())
+        });
+        let own: Vec<String> = own.map(|(kind, name)| format!("  {kind}: {name}OfAll\n")).collect();
+        if own.is_empty() { String::new() } else { format!("\nschema {{\n{}}}\n", own.concat()) }
     }
 
     fn print_type(&self, part: usize, name: &str, in_part: &PartType) -> String {
@@ -34,7 +45,12 @@ impl Split {
             return format!("union {name} = {}\n", in_part.members.join(" | "));
         }
         let is_interface = schema_type.kind == Kind::Interface && !is_interface_object;
-        let mut out = format!("{} {name}", if is_interface { "interface" } else { "type" });
+        let is_renamed = self.parts[part].renames_roots && matches!(name, "Query" | "Mutation");
+        let mut out = format!(
+            "{} {name}{}",
+            if is_interface { "interface" } else { "type" },
+            if is_renamed { "OfAll" } else { "" }
+        );
         let implements = |it: &PartType| it.members.iter().any(|member| member == name);
         let interfaces: Vec<&str> = self.parts[part]
             .types

@@ -158,7 +158,12 @@ impl Projection<'_> {
             Value::Object(object) if object.contains_key("__typename") => {
                 let type_name = object["__typename"].as_str().expect("a name");
                 let whole = self.truth.entity(type_name, &object).unwrap_or(&object);
-                self.selected(type_name, whole, field_set).into()
+                let mut selected = self.selected(type_name, whole, field_set);
+                // What is provided below an entity does not hide the rest of it.
+                selected
+                    .extend(object.get_key_value("$id").map(|(key, id)| (key.clone(), id.clone())));
+                selected.insert("__typename".to_owned(), type_name.into());
+                selected.into()
             }
             leaf => leaf,
         }

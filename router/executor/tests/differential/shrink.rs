@@ -6,7 +6,7 @@ use apollo_compiler::ast::{
 };
 use serde_json::Value;
 
-use crate::case::{Failure, Federation, Kind};
+use crate::case::{Failure, Federation};
 use crate::operation::Operation;
 
 /// How often a smaller case is looked for.
@@ -16,17 +16,17 @@ const ATTEMPTS: usize = 4_000;
 pub(crate) fn shrink(
     mut federation: Federation,
     mut operation: Operation,
-    kind: Kind,
+    like: &Failure,
 ) -> (Federation, Operation) {
     let mut attempts = ATTEMPTS;
     loop {
         let before = attempts;
-        let found = smaller_operation(&federation, &operation, kind, &mut attempts)
+        let found = smaller_operation(&federation, &operation, like, &mut attempts)
             .map(|it| operation = it);
-        let found = smaller_subgraphs(&federation, &operation, kind, &mut attempts)
+        let found = smaller_subgraphs(&federation, &operation, like, &mut attempts)
             .map(|it| federation.subgraphs = it)
             .or(found);
-        let found = smaller_truth(&federation, &operation, kind, &mut attempts)
+        let found = smaller_truth(&federation, &operation, like, &mut attempts)
             .map(|it| federation = it)
             .or(found);
         if found.is_none() || attempts == 0 || attempts == before {
@@ -46,9 +46,9 @@ pub(crate) fn failure(federation: &Federation, operation: &Operation) -> Option<
     }
 }
 
-fn fails(federation: &Federation, operation: &Operation, kind: Kind) -> bool {
+fn fails(federation: &Federation, operation: &Operation, like: &Failure) -> bool {
     let failure = std::panic::catch_unwind(|| failure(federation, operation));
-    failure.ok().flatten().is_some_and(|failure| failure.kind == kind)
+    failure.ok().flatten().is_some_and(|failure| failure.is_like(like))
 }
 
 /// Leaves out one thing after the other, the largest first, and keeps what still fails.
@@ -80,19 +80,17 @@ fn leave_out(
 fn smaller_operation(
     federation: &Federation,
     operation: &Operation,
-    kind: Kind,
+    like: &Failure,
     attempts: &mut usize,
 ) -> Option<Operation> {
     let composed = federation.compose().ok()?;
-    let with_text = |document: &Document| Operation {
-        text: document.to_string(),
-        variables: operation.variables.clone(),
-    };
+    let with_text =
+        |document: &Document| Operation { text: document.to_string(), ..operation.clone() };
     let document = Document::parse(&operation.text, "operation.graphql").ok()?;
     let smaller = leave_out(&document, attempts, |document| {
         let operation = with_text(document);
         let Some(document) = composed.validate(&operation) else { return false };
-        composed.check(&document, &operation).is_err_and(|failure| failure.kind == kind)
+        composed.check(&document, &operation).is_err_and(|failure| failure.is_like(like))
     });
     let mut smaller = smaller.map_or_else(|| operation.clone(), |it| with_text(&it));
     // Variables that are no longer defined are not sent.
@@ -108,14 +106,14 @@ fn smaller_operation(
 fn smaller_subgraphs(
     federation: &Federation,
     operation: &Operation,
-    kind: Kind,
+    like: &Failure,
     attempts: &mut usize,
 ) -> Option<Vec<(String, String)>> {
     let mut current = federation.clone();
     for index in (0..federation.subgraphs.len()).rev() {
         let mut without = current.clone();
         without.subgraphs.remove(index);
-        if fails(&without, operation, kind) {
+        if fails(&without, operation, like) {
             current = without;
             continue;
         }
@@ -124,7 +122,7 @@ fn smaller_subgraphs(
         let smaller = leave_out(&document, attempts, |document| {
             let mut candidate = current.clone();
             candidate.subgraphs[index].1 = document.to_string();
-            fails(&candidate, operation, kind)
+            fails(&candidate, operation, like)
         });
         if let Some(smaller) = smaller {
             current.subgraphs[index].1 = smaller.to_string();
@@ -137,7 +135,7 @@ fn smaller_subgraphs(
 fn smaller_truth(
     federation: &Federation,
     operation: &Operation,
-    kind: Kind,
+    like: &Failure,
     attempts: &mut usize,
 ) -> Option<Federation> {
     let mut current = federation.clone();
@@ -152,7 +150,7 @@ fn smaller_truth(
             break;
         }
         *attempts -= 1;
-        if fails(&candidate, operation, kind) {
+        if fails(&candidate, operation, like) {
             current = candidate;
             found = true;
         } else {

@@ -6,7 +6,7 @@
 use indexmap::IndexMap;
 
 use crate::random::Random;
-use crate::schema::{Field, Kind, Schema, key_field};
+use crate::schema::{Field, Kind, Schema, Type, key_field};
 
 /// A schema, and which subgraph has what of it.
 pub(crate) struct Split {
@@ -22,6 +22,8 @@ pub(crate) struct Split {
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     pub(crate) types: IndexMap<String, PartType>,
+    /// Whether its root types have names of its own.
+    pub(crate) renames_roots: bool,
 }
 
 /// A type in a subgraph.
@@ -50,7 +52,9 @@ impl PartField {
 impl Split {
     pub(crate) fn random(random: &mut Random) -> Self {
         let schema = Schema::random(random);
-        let parts = (0..random.between(2, 4)).map(|_| Part::default()).collect();
+        let part =
+            |random: &mut Random| Part { renames_roots: random.percent(15), ..Part::default() };
+        let parts = (0..random.between(2, 4)).map(|_| part(random)).collect();
         let mut split = Self { schema, parts, holders: IndexMap::new(), interface_object: None };
         if split.schema.types.contains_key("Item") && random.percent(40) {
             split.interface_object =
@@ -59,6 +63,7 @@ impl Split {
         split.hold_entities(random);
         split.place_interface_object(random);
         split.place_fields(random);
+        split.place_split_value(random);
         split.place_roots(random);
         split
     }
@@ -253,6 +258,39 @@ impl Split {
         }
     }
 
+    /// An object without key, of which two subgraphs have different fields: what one lacks is reached by the entity around.
+    fn place_split_value(&mut self, random: &mut Random) {
+        let several = self.holders.iter().filter(|(_, holders)| holders.len() > 1);
+        let several: Vec<(String, Vec<usize>)> =
+            several.map(|(name, it)| (name.clone(), it.clone())).collect();
+        if several.is_empty() || random.percent(50) {
+            return;
+        }
+        let (entity, holders) = random.pick(&several);
+        let wrapping = random.pick(&["_", "_", "_!", "[_]", "[_!]!"]);
+        self.schema.types[&entity]
+            .fields
+            .insert("detail".to_owned(), Field::new("Detail", wrapping));
+        let mut detail = Type {
+            kind: Kind::Value,
+            fields: IndexMap::new(),
+            keys: Vec::new(),
+            members: Vec::new(),
+        };
+        for name in ["first", "second", "third"] {
+            detail.fields.insert(name.to_owned(), Schema::field(&[], random));
+        }
+        self.schema.types.insert("Detail".to_owned(), detail);
+        for (index, part) in holders.iter().enumerate() {
+            self.parts[*part].types.insert("Detail".to_owned(), PartType::default());
+            self.place(*part, &entity, "detail", random);
+            self.place(*part, "Detail", ["first", "second"][index % 2], random);
+            if random.percent(50) || index == 0 {
+                self.place(*part, "Detail", "third", random);
+            }
+        }
+    }
+
     fn is_placed(&self, ty: &str, field_name: &str) -> bool {
         let has = |part: &Part, ty: &str| {
             part.types.get(ty).is_some_and(|it| it.fields.contains_key(field_name))
@@ -264,8 +302,9 @@ impl Split {
     }
 
     fn place_roots(&mut self, random: &mut Random) {
-        let bases: Vec<String> = self.schema.types.keys().cloned().collect();
-        let root = crate::schema::Type {
+        let bases = self.schema.types.keys().filter(|it| *it != "Detail");
+        let bases: Vec<String> = bases.cloned().collect();
+        let root = Type {
             kind: Kind::Value,
             fields: IndexMap::new(),
             keys: Vec::new(),

@@ -265,13 +265,15 @@ impl<'d> Normalizer<'d> {
         let mut candidates = SubgraphSet::default();
         let mut common: Option<TypeSet> = None;
         for class in scope.types.iter() {
-            for subgraph in graph.subgraphs_of(class).iter() {
-                let parent = Some(scope.parent);
-                let resolution =
-                    self.supergraph.resolution(parent, class, field, subgraph, self.labels);
+            let parent = Some(scope.parent);
+            for (subgraph, resolution) in
+                self.supergraph.resolutions(parent, class, field, self.labels)
+            {
                 let reachable = scope.candidates.contains(subgraph)
                     || !graph.entries(class, subgraph).is_empty();
-                let Some(resolution) = resolution.filter(|_| reachable) else { continue };
+                if !reachable {
+                    continue;
+                }
                 candidates.insert(subgraph);
                 let named = resolution.presence.ty.inner_named_type();
                 let Some(here) = self.supergraph.type_id(named) else { continue };

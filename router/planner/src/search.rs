@@ -4,15 +4,16 @@
 //! stands in, and what is provided there ([`Place`]), and is remembered by that.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use apollo_compiler::Name;
 use apollo_compiler::ast::OperationType;
+use foldhash::HashMap;
 use supergraph::{
     ContextArgument, FieldSet, Labels, Resolution, SubgraphId, Supergraph, TypeId, TypeKind,
+    TypeSet,
 };
 
 use crate::PlanError;
@@ -76,6 +77,9 @@ impl Needs<'_> {
 /// The ways from one place, by subgraph.
 pub(crate) type Hops = Rc<Vec<Option<Rc<Hop>>>>;
 
+/// How subgraphs resolve a field, ascending by subgraph.
+type Resolutions<'a> = Rc<[(SubgraphId, Resolution<'a>)]>;
+
 /// What is known of how demands are met; `None` where they cannot be.
 type Solutions = HashMap<(Node, Place), Option<Rc<Solution>>>;
 
@@ -101,6 +105,7 @@ pub(crate) struct Search<'a> {
     pub(crate) typename: Rc<Demand>,
     query_type: Option<TypeId>,
     ids: &'a Ids,
+    resolutions: RefCell<HashMap<(u32, TypeId), Resolutions<'a>>>,
     solutions: RefCell<Solutions>,
     hops: RefCell<HashMap<Place, Hops>>,
     hidden: RefCell<HashMap<FieldSet, Hidden>>,
@@ -130,6 +135,7 @@ impl<'a> Search<'a> {
             typename: Demand::typename(ids),
             query_type: query.and_then(|name| supergraph.type_id(name)),
             ids,
+            resolutions: RefCell::default(),
             solutions: RefCell::default(),
             hops: RefCell::default(),
             hidden: RefCell::default(),
@@ -215,8 +221,21 @@ impl<'a> Search<'a> {
         class: TypeId,
         subgraph: SubgraphId,
     ) -> Option<Resolution<'a>> {
-        let name = demand.name.as_str();
-        self.supergraph.resolution(demand.parent, class, name, subgraph, self.labels)
+        let resolutions = self.resolutions(demand, class);
+        let place = resolutions.binary_search_by_key(&subgraph, |(id, _)| *id).ok()?;
+        Some(resolutions[place].1)
+    }
+
+    /// The subgraphs that resolve a field of an object, ascending.
+    fn resolutions(&self, demand: &Demand, class: TypeId) -> Resolutions<'a> {
+        let key = (demand.id, class);
+        if let Some(known) = self.resolutions.borrow().get(&key) {
+            return known.clone();
+        }
+        let resolutions: Resolutions<'a> =
+            self.supergraph.resolutions(demand.parent, class, &demand.name, self.labels).collect();
+        self.resolutions.borrow_mut().insert(key, resolutions.clone());
+        resolutions
     }
 
     /// What a field of an object needs in a subgraph beside the object itself.
@@ -260,14 +279,18 @@ impl<'a> Search<'a> {
         self.circle.set(NO_CIRCLE);
     }
 
-    /// What an interface's objects are in a subgraph that has it; the class itself for anything else.
-    pub(crate) fn landing_classes(&self, class: TypeId, subgraph: SubgraphId) -> Vec<TypeId> {
-        let is_interface = self.supergraph.type_of(class).kind == TypeKind::Interface;
-        let classes = self.supergraph.query_graph().classes(class, subgraph);
-        match classes {
-            Some(classes) if is_interface => classes.iter().collect(),
-            _ => vec![class],
+    /// What an interface's objects are in a subgraph that has it; `None` for anything that stays what it is.
+    fn landing_classes(&self, class: TypeId, subgraph: SubgraphId) -> Option<&'a TypeSet> {
+        if !self.changes_class(class) {
+            return None;
         }
+        let classes = self.supergraph.query_graph().classes(class, subgraph)?;
+        (*classes != TypeSet::one(class)).then_some(classes)
+    }
+
+    /// Whether objects of a class can be more than that where a hop leads.
+    fn changes_class(&self, class: TypeId) -> bool {
+        self.supergraph.type_of(class).kind == TypeKind::Interface
     }
 
     /// The first field, from the top, that cannot be met from a place.
@@ -392,8 +415,16 @@ impl<'a> Search<'a> {
             all.as_slice()
         };
         let hops = self.supergraph.subgraph_ids().zip(hops);
+        let hops = hops.filter_map(|(to, hop)| Some((to, hop.as_deref()?)));
         let mut open: Vec<(SubgraphId, &Hop)> =
-            hops.filter_map(|(to, hop)| Some((to, hop.as_deref()?))).collect();
+            if self.changes_class(place.class) || demand.is_typename() {
+                hops.collect()
+            } else {
+                let resolutions = self.resolutions(demand, place.class);
+                let resolves =
+                    |to: SubgraphId| resolutions.binary_search_by_key(&to, |(id, _)| *id).is_ok();
+                hops.filter(|(to, _)| resolves(*to)).collect()
+            };
         if self.is_hasty() {
             open.sort_by_key(|(_, hop)| hop.cost.weight());
         }
@@ -422,7 +453,8 @@ impl<'a> Search<'a> {
             return (!self.is_nameless(place)).then_some(Cost::FIELD);
         }
         let needs = self.needs(demand, place.class, subgraph);
-        let provided = self.overlays.provides(place.overlay, &demand.name);
+        let provided =
+            needs.requires.is_some() && self.overlays.provides(place.overlay, &demand.name);
         if !needs.context.is_empty() || (needs.requires.is_some() && !provided) {
             return None;
         }
@@ -433,14 +465,15 @@ impl<'a> Search<'a> {
     fn landed(&self, demand: &Rc<Demand>, class: TypeId, to: SubgraphId) -> Option<Cost> {
         let at = |class| Place { class, subgraph: Some(to), overlay: OverlayId::NONE };
         let classes = self.landing_classes(class, to);
-        if classes == [class] {
+        if classes.is_none() {
             if demand.is_typename() {
                 return (!self.is_nameless(at(class))).then_some(Cost::FIELD);
             }
             return self.resolved(demand, at(class));
         }
         let mut dearest = None;
-        for class in classes.into_iter().filter(|c| demand.concerns(self.supergraph, *c)) {
+        let classes = classes.into_iter().flat_map(TypeSet::iter);
+        for class in classes.filter(|class| demand.concerns(self.supergraph, *class)) {
             let solution =
                 self.solve(Node::Alone(demand.id), std::slice::from_ref(demand), at(class))?;
             dearest = Some(dearest.unwrap_or(Cost::default()).either(solution.cost));

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use apollo_compiler::ExecutableDocument;
-use clap::{Args, Parser};
+use clap::{Args, Parser, ValueEnum};
 use playground::Example;
-use supergraph::Supergraph;
+use supergraph::{Labels, Supergraph};
 
 pub use self::check::Check;
 pub use self::compose::Compose;
@@ -74,6 +74,21 @@ pub struct Plan {
     /// Which of its operations, where it has several.
     #[arg(long, value_name = "NAME")]
     operation_name: Option<String>,
+    /// How the plan is printed: to be read, or as the JSON that tools of the field read.
+    #[arg(long, value_enum, default_value = "text")]
+    format: PlanFormat,
+    /// The label of an override that is on; repeatable.
+    #[arg(long = "label", value_name = "LABEL")]
+    labels: Vec<String>,
+}
+
+/// How `router plan` prints.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PlanFormat {
+    /// The notation of the field.
+    Text,
+    /// JSON.
+    Json,
 }
 
 impl Command {
@@ -144,9 +159,17 @@ impl Plan {
             .operations
             .get(self.operation_name.as_deref())
             .map_err(|error| StartError::Operation(error.message().to_string()))?;
-        let query_plan = planner::plan(&supergraph, &document, operation)
+        let on = self.labels.iter().map(|label| {
+            let unknown = || format!("no `@override` of the supergraph has the label `{label}`");
+            supergraph.label_id(label).ok_or_else(|| StartError::Operation(unknown()))
+        });
+        let labels = Labels::on(on.collect::<Result<Vec<_>, _>>()?);
+        let query_plan = planner::plan_with(&supergraph, &document, operation, &labels)
             .map_err(|error| StartError::Operation(error.to_string()))?;
-        print(out, &query_plan.display(&supergraph).to_string())
+        match self.format {
+            PlanFormat::Text => print(out, &query_plan.display(&supergraph).to_string()),
+            PlanFormat::Json => print(out, &query_plan.json(&supergraph, &operation.variables)),
+        }
     }
 }
 

@@ -219,6 +219,19 @@ impl crate::Supergraph {
         })
     }
 
+    /// The subgraphs that resolve a field for objects of a class, ascending, and how.
+    pub fn resolutions<'s>(
+        &'s self,
+        parent: Option<TypeId>,
+        class: TypeId,
+        field: &str,
+        labels: &Labels,
+    ) -> impl Iterator<Item = (SubgraphId, Resolution<'s>)> {
+        let subgraphs = self.query_graph.subgraphs_of(class).iter();
+        subgraphs
+            .filter_map(move |id| Some((id, self.resolution(parent, class, field, id, labels)?)))
+    }
+
     /// The named type of a field, as the supergraph has it.
     pub fn field_of(&self, class: TypeId, field: &str) -> Option<&crate::Field> {
         self.type_of(class).fields.get(field)

@@ -104,6 +104,26 @@ fn compose_prints_the_supergraph_and_plan_reads_it() {
         }
     "#]]
     .assert_eq(&stdout(&router(folder.path(), &plan)));
+
+    let as_json = [&plan[..], &["--format", "json"]].concat();
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(&router(folder.path(), &as_json))).unwrap();
+    assert_eq!(json["node"]["nodes"][0]["operation"], "query{me{name id}}");
+    assert_eq!(json["node"]["nodes"][1]["path"], serde_json::json!(["me"]));
+}
+
+#[test]
+fn plan_takes_the_labels_of_overrides() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cases/overrides/by_label");
+    let plan = ["plan", "--supergraph", "supergraph.graphql", "on.graphql"];
+    let with_label = [&plan[..], &["--label", "percent(25)"]].concat();
+    let expected = std::fs::read_to_string(case.join("on.plan")).unwrap();
+    assert_eq!(stdout(&router(&case, &with_label)), expected);
+    assert_ne!(stdout(&router(&case, &plan)), expected);
+
+    let unknown = router(&case, &[&plan[..], &["--label", "percent(1)"]].concat());
+    let said = String::from_utf8_lossy(&unknown.stderr);
+    assert!(said.contains("no `@override` of the supergraph has the label `percent(1)`"), "{said}");
 }
 
 #[test]

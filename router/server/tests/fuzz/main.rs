@@ -42,7 +42,7 @@ static APP: LazyLock<Router> = LazyLock::new(|| {
         examples: Vec::new(),
         clock: server::system_clock,
     };
-    server::app(&config, parts)
+    server::app(&config, parts).routes
 });
 
 fn bodies() -> Vec<String> {

@@ -21,6 +21,13 @@ pub struct Serving {
     pub(crate) drain_timeout: Duration,
 }
 
+impl Serving {
+    /// The routes alone, to be called without a socket.
+    pub fn into_routes(self) -> Router {
+        self.routes
+    }
+}
+
 /// What outlives the request that began it: subscriptions. Cheap to clone; the clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Live {

@@ -42,7 +42,7 @@ static APP: LazyLock<Router> = LazyLock::new(|| {
         examples: Vec::new(),
         clock: server::system_clock,
     };
-    server::app(&config, parts).routes
+    server::app(&config, parts).into_routes()
 });
 
 fn bodies() -> Vec<String> {

@@ -245,6 +245,10 @@ pub(crate) fn is_integer(json: &[u8]) -> bool {
 
 /// The 32-bit integer that a JSON value is, however it is written: `1.0` is one.
 pub(crate) fn as_int(json: &[u8]) -> Option<i32> {
+    // What has nine digits or fewer cannot be too large.
+    if json.len() <= 9 && !json.is_empty() && json.iter().all(u8::is_ascii_digit) {
+        return Some(json.iter().fold(0, |int, digit| int * 10 + i32::from(digit - b'0')));
+    }
     let text = std::str::from_utf8(json).ok()?;
     if is_integer(json) {
         return text.parse().ok();

@@ -383,8 +383,8 @@ pub(crate) struct Output {
 /// A field of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OutputField {
-    /// `"key":`
-    pub(crate) quoted: Box<[u8]>,
+    /// `,"key":`
+    pub(crate) lead: Box<[u8]>,
     pub(crate) key: Name,
     pub(crate) slot: SlotId,
     pub(crate) guard: GuardId,

@@ -76,7 +76,7 @@ impl Verbatim {
             let is_same = shown.guard == Guard::ALWAYS
                 && shown.slot == target.slot
                 && target.types.is_none()
-                && shown.quoted.strip_suffix(b":") == Some(&key.quoted);
+                && shown.lead[1..].strip_suffix(b":") == Some(&key.quoted);
             let kind = match (&shown.kind, target.kind) {
                 (OutputKind::Leaf(kind), ReaderKind::Leaf) => Kind::Leaf(kind.clone()),
                 (OutputKind::TypeName, ReaderKind::TypeName) => {

@@ -231,7 +231,7 @@ impl<'a> Lowering<'a> {
         };
         let parent = runtime_type.unwrap_or(static_type);
         OutputField {
-            quoted: [&quoted(key), &b":"[..]].concat().into(),
+            lead: [b",", &*quoted(key), b":"].concat().into(),
             key: key.clone(),
             slot,
             guard,

@@ -78,10 +78,8 @@ impl<'p> Emitter<'_, 'p> {
             if !self.run.guards[field.guard.index()] {
                 continue;
             }
-            if self.out.len() > start + 1 {
-                self.out.push(b',');
-            }
-            self.out.extend_from_slice(&field.quoted);
+            let is_first = self.out.len() == start + 1;
+            self.out.extend_from_slice(&field.lead[usize::from(is_first)..]);
             self.path.push(Place::Field(field));
             let completed = self.complete(type_id, self.run.rows.slot(row, field.slot), field, 0);
             self.path.pop();

@@ -184,9 +184,14 @@ impl Rows {
         if self.type_id(into) == TypeId::UNKNOWN {
             self.set_type(into, self.type_id(from));
         }
-        for slot in (0..self.row(from).width).map(SlotId) {
-            let merged = self.merged(self.slot(into, slot), self.slot(from, slot));
-            self.set_slot(into, slot, merged);
+        let (old, new) = (self.row(into).first_slot, self.row(from).first_slot);
+        for slot in 0..self.row(from).width {
+            let (old, new) = ((old + slot) as usize, (new + slot) as usize);
+            match (self.slots[old], self.slots[new]) {
+                (_, Slot::Absent) => {}
+                (Slot::Absent | Slot::Null, said) => self.slots[old] = said,
+                (known, said) => self.slots[old] = self.merged(known, said),
+            }
         }
     }
 
@@ -228,6 +233,9 @@ impl Rows {
 
     /// Adds to some rows the copies that were made of them: what is said of an entity holds for its copies.
     pub(crate) fn add_copies(&self, rows: &mut Vec<RowId>) {
+        if self.copies.is_empty() {
+            return;
+        }
         let mut next = 0;
         while let Some(row) = rows.get(next) {
             rows.extend_from_slice(self.copies.get(row).map_or(&[], Vec::as_slice));

@@ -1,6 +1,7 @@
 //! The router as its clients, its subgraphs and its operators meet it: over sockets, and on the command line.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod broken_subgraph;
 mod check;
 mod command;
 mod compose;

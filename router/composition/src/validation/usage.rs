@@ -1,5 +1,7 @@
 //! Checks directives where they stand: `@override`, `@shareable`, `@cost`, `@listSize`, `@tag`.
 
+use std::collections::HashSet;
+
 use apollo_compiler::ast::{Directive, FieldDefinition};
 use apollo_compiler::schema::{Component, ExtendedType};
 
@@ -16,6 +18,7 @@ impl Check<'_> {
             for tag in subgraph.link.all(ty.directives(), "tag") {
                 self.tag(ty.name(), tag);
             }
+            self.shareable_twice(ty);
             for field in subgraph.fields(ty) {
                 self.overriding(ty, field);
                 self.shareable(ty, field);
@@ -77,6 +80,29 @@ impl Check<'_> {
                 subgraph.name
             );
             self.error("INVALID_SHAREABLE_USAGE", message, field.name.location());
+        }
+    }
+
+    /// `@shareable` may be repeated so that a type and its extensions can each have it, and not beside itself.
+    fn shareable_twice(&mut self, ty: &ExtendedType) {
+        let subgraph = self.subgraph;
+        let is_shareable = |name: &str| subgraph.link.canonical(name) == Some("shareable");
+        let directives = ty.directives().iter().filter(|d| is_shareable(&d.name));
+        let mut origins = HashSet::new();
+        if directives.map(|directive| &directive.origin).any(|origin| !origins.insert(origin)) {
+            let message = format!("`{}` of `{}` is `@shareable` twice", ty.name(), subgraph.name);
+            self.error("INVALID_SHAREABLE_USAGE", message, ty.name().location());
+        }
+        for field in subgraph.fields(ty) {
+            if subgraph.link.field_all(&field.directives, "shareable").nth(1).is_some() {
+                let message = format!(
+                    "`{}.{}` of `{}` is `@shareable` twice",
+                    ty.name(),
+                    field.name,
+                    subgraph.name
+                );
+                self.error("INVALID_SHAREABLE_USAGE", message, field.name.location());
+            }
         }
     }
 

@@ -185,11 +185,12 @@ impl<'a> Execution<'a> {
                     let object = Object { type_name, says };
                     self.selection_set(&object, &sets, operation, &format!("{path}."))
                 } else {
-                    // An inaccessible type: there is nothing to show of it.
+                    // An inaccessible type is none of the types that there can be.
+                    self.errors.push(path.to_owned());
                     Err(Null)
                 }
             }
-            leaf => self.leaf(ty.inner_named_type(), leaf),
+            leaf => self.leaf(ty.inner_named_type(), leaf, path),
         };
         match completed {
             Err(Null) if ty.is_non_null() => {
@@ -203,12 +204,13 @@ impl<'a> Execution<'a> {
         }
     }
 
-    fn leaf(&self, type_name: &str, value: &Value) -> Result<String, Null> {
+    fn leaf(&mut self, type_name: &str, value: &Value, path: &str) -> Result<String, Null> {
         match (self.source.schema.types.get(type_name), value) {
-            // An inaccessible value: there is nothing to show of it.
+            // An inaccessible value is none of the values that there can be.
             (Some(ExtendedType::Enum(definition)), Value::String(name))
                 if !definition.values.contains_key(name.as_str()) =>
             {
+                self.errors.push(path.to_owned());
                 Err(Null)
             }
             (_, Value::Object(raw)) if raw.contains_key("$json") => {

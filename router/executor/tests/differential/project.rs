@@ -126,7 +126,8 @@ impl Projection<'_> {
         for selection in field_set {
             match selection {
                 Selection::Field(field) => {
-                    let Ok(definition) = self.schema.type_field(type_name, &field.name) else {
+                    let Some(known) = self.known_as(type_name) else { continue };
+                    let Ok(definition) = self.schema.type_field(&known.name, &field.name) else {
                         continue;
                     };
                     let arguments = self.truth.arguments(definition, &field.arguments, &Map::new());

@@ -157,7 +157,7 @@ pub fn app(config: &Config, parts: AppParts) -> Serving {
         live: Live::default(),
         clock,
     };
-    let (live, drain_timeout) = (app.live.clone(), app.limits.drain_timeout());
+    let (live, limits) = (app.live.clone(), app.limits.clone());
     let cors = cors(&config.cors, &app.forward);
     let routes = Router::new()
         .route(GRAPHQL_PATH, any(graphql).layer(cors))
@@ -167,7 +167,7 @@ pub fn app(config: &Config, parts: AppParts) -> Serving {
         .route("/livez", get(|| async { "ok" }))
         .route("/metrics", get(|| async move { metrics.render() }));
     let routes = if config.graphiql.enabled { routes.merge(graphiql(&examples)) } else { routes };
-    Serving { routes, live, drain_timeout }
+    Serving { routes, live, limits }
 }
 
 fn execution(config: &Config) -> executor::Options {

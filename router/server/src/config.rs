@@ -50,6 +50,9 @@ pub struct SupergraphConfig {
     pub path: Option<PathBuf>,
     /// A `supergraph.yaml` whose subgraphs the router composes itself: none.
     pub compose: Option<PathBuf>,
+    /// Where the supergraph is kept that was composed last, to be served where the subgraphs do not compose, or do not
+    /// tell their schemas, when the router starts: nowhere.
+    pub last_good: Option<PathBuf>,
     /// Whether a change of the files, or of the schemas behind URLs, replaces the graph while it serves: true.
     pub reload: bool,
     /// How often subgraphs are asked for their schema, in milliseconds: 10000. Files are looked at each second.
@@ -74,6 +77,10 @@ pub struct Limits {
     pub entities: usize,
     /// A subgraph's answer, and the answer to the client, in bytes: 67108864 (64 MiB).
     pub answer_bytes: usize,
+    /// The connections of clients at the same time: 10000. More wait to be accepted.
+    pub connections: usize,
+    /// The time for the head of a request to arrive, and for which an unused connection is kept, in milliseconds: 30000.
+    pub head_timeout_ms: NonZeroU64,
     /// The requests at work at the same time: 1000. More are refused.
     pub concurrent_requests: usize,
     /// The time for a whole request, in milliseconds: 30000.
@@ -201,6 +208,7 @@ impl Default for Config {
             supergraph: SupergraphConfig {
                 path: None,
                 compose: None,
+                last_good: None,
                 reload: true,
                 poll_ms: positive(10_000),
             },
@@ -212,6 +220,8 @@ impl Default for Config {
                 fields: 10_000,
                 entities: 10_000,
                 answer_bytes: 64 << 20,
+                connections: 10_000,
+                head_timeout_ms: positive(30_000),
                 concurrent_requests: 1000,
                 request_timeout_ms: positive(30_000),
                 drain_timeout_ms: positive(30_000),
@@ -301,6 +311,7 @@ impl Config {
         let paths = [
             &mut supergraph.path,
             &mut supergraph.compose,
+            &mut supergraph.last_good,
             &mut subgraphs.ca_file,
             &mut graphiql.examples,
         ];
@@ -323,6 +334,11 @@ impl Limits {
     /// The time for a whole request.
     pub(crate) fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms.get())
+    }
+
+    /// The time for the head of a request to arrive.
+    pub(crate) fn head_timeout(&self) -> Duration {
+        Duration::from_millis(self.head_timeout_ms.get())
     }
 
     /// The time for what is at work when the router is asked to end.

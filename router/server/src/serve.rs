@@ -1,24 +1,38 @@
 //! The life of a server: bind, serve, and on Ctrl-C or TERM let requests finish.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
+use crate::config::Limits;
 use crate::error::StartError;
 
-/// How long requests at work may take to end, where nothing else is said.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long accepting rests after it failed.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// How many requests a client may have on one connection of HTTP/2.
+const HTTP2_STREAMS: u32 = 256;
 
-/// Routes, and what must end with them.
+/// Routes, how they are served, and what must end with them.
 pub struct Serving {
     pub(crate) routes: Router,
     pub(crate) live: Live,
-    pub(crate) drain_timeout: Duration,
+    pub(crate) limits: Limits,
 }
 
 impl Serving {
@@ -35,12 +49,14 @@ pub(crate) struct Live {
     pub(crate) ending: CancellationToken,
     /// What must have ended before the server has.
     pub(crate) tasks: TaskTracker,
+    /// Connections: they are asked to end, and not waited for longer than that takes.
+    connections: TaskTracker,
 }
 
 impl From<Router> for Serving {
     /// Routes that leave nothing behind.
     fn from(routes: Router) -> Self {
-        Self { routes, live: Live::default(), drain_timeout: DRAIN_TIMEOUT }
+        Self { routes, live: Live::default(), limits: Limits::default() }
     }
 }
 
@@ -56,34 +72,70 @@ pub async fn serve(
     serving: impl Into<Serving>,
     until: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
-    let Serving { routes, live, drain_timeout } = serving.into();
-    // Answers are written whole: waiting to fill a packet only delays them.
-    let listener = listener.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
-    let ending = live.ending.clone();
-    let asked = async move {
-        until.await;
-        ending.cancel();
-    };
-    let app = routes.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = async {
-        axum::serve(listener, app).with_graceful_shutdown(asked).await?;
-        live.tasks.close();
-        live.tasks.wait().await;
-        Ok(())
-    };
-    let too_late = async {
-        live.ending.cancelled().await;
-        tokio::time::sleep(drain_timeout).await;
-    };
+    let Serving { routes, live, limits } = serving.into();
+    let connections = GracefulShutdown::new();
     tokio::select! {
-        served = serving => served.map_err(StartError::Serve),
-        () = too_late => {
-            tracing::warn!("some requests did not end in time");
-            Ok(())
-        }
+        never = accept(&listener, &routes, &limits, &connections, &live) => match never {},
+        () = until => {}
     }
+    drop(listener);
+    live.ending.cancel();
+    live.tasks.close();
+    let ended = futures::future::join(connections.shutdown(), live.tasks.wait());
+    if tokio::time::timeout(limits.drain_timeout(), ended).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+    Ok(())
+}
+
+/// Takes connections as long as there is room, and serves each in a task of its own.
+async fn accept(
+    listener: &TcpListener,
+    routes: &Router,
+    limits: &Limits,
+    connections: &GracefulShutdown,
+    live: &Live,
+) -> Infallible {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let server = http_server(limits);
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes it");
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // The process has too many files open, say: it may have fewer soon.
+                tracing::warn!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+                continue;
+            }
+        };
+        // Answers are written whole: waiting to fill a packet only delays them.
+        let _ = stream.set_nodelay(true);
+        let routes = routes.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            routes.clone().oneshot(request.map(Body::new))
+        });
+        let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let connection = connections.watch(connection.into_owned());
+        live.connections.spawn(async move {
+            // Broken connections are the clients' affair.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+}
+
+/// HTTP/1.1 and HTTP/2, whichever a client begins with.
+fn http_server(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_timeout());
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.head_timeout())
+        .max_concurrent_streams(HTTP2_STREAMS);
+    server
 }
 
 /// Resolves when the process is asked to end.

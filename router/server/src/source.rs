@@ -177,6 +177,14 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Writes the file whole or not at all.
+fn write_whole(path: &Path, text: &str) -> Result<(), StartError> {
+    let unfinished = path.with_extension("new");
+    std::fs::write(&unfinished, text)
+        .and_then(|()| std::fs::rename(&unfinished, path))
+        .map_err(|source| StartError::Write { path: path.to_owned(), source })
+}
+
 fn read_file(path: &Path) -> Result<String, StartError> {
     std::fs::read_to_string(path)
         .map_err(|source| StartError::Read { path: path.to_owned(), source })
@@ -190,19 +198,18 @@ pub(crate) async fn keep_loaded(
     config: &Config,
     current: &CurrentGraph,
 ) -> Result<Infallible, StartError> {
-    let mut seen = reader.read_patiently().await?;
-    current.replace(load(seen.clone(), reader.connector.clone(), config.clone()).await?);
+    let mut seen = first_load(&mut reader, config, current).await?;
     tracing::info!("the graph is loaded");
-    if !config.supergraph.reload {
+    if !config.supergraph.reload && seen.is_some() {
         return std::future::pending().await;
     }
     let mut complaint = String::new();
     loop {
         tokio::time::sleep(TICK).await;
         let outcome = match reader.read().await {
-            Ok(inputs) if inputs == seen => continue,
+            Ok(inputs) if Some(&inputs) == seen.as_ref() => continue,
             Ok(inputs) => {
-                seen = inputs.clone();
+                seen = Some(inputs.clone());
                 load(inputs, reader.connector.clone(), config.clone()).await
             }
             Err(error) => Err(error),
@@ -222,9 +229,55 @@ pub(crate) async fn keep_loaded(
     }
 }
 
-/// Composes and prepares a graph, off the threads that serve.
+/// Loads the first graph from what the source says; or, where it does not say it now, or what does not compose, the last
+/// good one that was kept: then nothing of the source has been seen.
+async fn first_load(
+    reader: &mut Reader<'_>,
+    config: &Config,
+    current: &CurrentGraph,
+) -> Result<Option<Inputs>, StartError> {
+    let Some(path) = &config.supergraph.last_good else {
+        let inputs = reader.read_patiently().await?;
+        current.replace(load(inputs.clone(), reader.connector.clone(), config.clone()).await?);
+        return Ok(Some(inputs));
+    };
+    let loaded = match reader.read().await {
+        Ok(inputs) => load(inputs.clone(), reader.connector.clone(), config.clone())
+            .await
+            .map(|graph| (Some(inputs), graph)),
+        Err(error) => Err(error),
+    };
+    let (inputs, graph) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) if path.exists() => {
+            tracing::error!("the last good supergraph is served, `{}`: {error}", path.display());
+            let kept = Inputs::Supergraph(read_file(path)?);
+            (None, load(kept, reader.connector.clone(), config.clone()).await?)
+        }
+        Err(error) if error.is_passing() => {
+            let inputs = reader.read_patiently().await?;
+            let graph = load(inputs.clone(), reader.connector.clone(), config.clone()).await?;
+            (Some(inputs), graph)
+        }
+        Err(error) => return Err(error),
+    };
+    current.replace(graph);
+    Ok(inputs)
+}
+
+/// Composes and prepares a graph, off the threads that serve. What was composed here is kept as the last good one.
 async fn load(inputs: Inputs, connector: Connector, config: Config) -> Result<Graph, StartError> {
-    let load = move || Graph::load(&inputs.supergraph_sdl()?, &connector, &config);
+    let load = move || {
+        let was_composed = matches!(inputs, Inputs::Subgraphs(_));
+        let supergraph_sdl = inputs.supergraph_sdl()?;
+        let graph = Graph::load(&supergraph_sdl, &connector, &config)?;
+        if let (true, Some(path)) = (was_composed, &config.supergraph.last_good)
+            && let Err(error) = write_whole(path, &supergraph_sdl)
+        {
+            tracing::error!("the supergraph is not kept as the last good one: {error}");
+        }
+        Ok(graph)
+    };
     tokio::task::spawn_blocking(load).await.unwrap_or_else(|panic| {
         Err(StartError::Supergraph(format!("loading it panicked: {panic}")))
     })

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use axum::response::Response;
 use futures::stream;
-use http::HeaderMap;
+use http::{HeaderMap, Version};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, broadcast, mpsc};
 
@@ -75,7 +75,7 @@ pub(crate) async fn speak(subgraph: Subgraph, headers: HeaderMap, mut socket: We
     let subscribe = read(&mut socket).await.unwrap();
     assert_eq!(subscribe["type"], "subscribe");
     let (id, body) = (&subscribe["id"], subscribe["payload"].clone());
-    subgraph.note(headers, body.clone(), init["payload"].clone());
+    subgraph.note(Version::HTTP_11, headers, body.clone(), init["payload"].clone());
     let mut said = subgraph.feed().said.subscribe();
     subgraph.feed().note("subscribed");
     loop {

@@ -22,8 +22,13 @@ impl Router {
     fn start(folder: &Path) -> Self {
         // Port 0 would have to be read from the log; a port that was free a moment ago is simpler.
         let address = free_address();
-        let process = Command::new(env!("CARGO_BIN_EXE_router"))
-            .args(["serve", "--compose", "supergraph.yaml", "--listen", &address.to_string()])
+        let mut command = Command::new(env!("CARGO_BIN_EXE_router"));
+        command.arg("serve");
+        if folder.join("router.yaml").exists() {
+            command.args(["--config", "router.yaml"]);
+        }
+        let process = command
+            .args(["--compose", "supergraph.yaml", "--listen", &address.to_string()])
             .current_dir(folder)
             .env("RUST_LOG", "info")
             .stderr(Stdio::piped())
@@ -144,6 +149,36 @@ async fn it_follows_a_changed_file_and_keeps_the_last_good_graph() {
     write(folder.path(), "accounts.graphql", &larger);
     router.wait_for_log("the graph has changed");
     assert_eq!(fields(&ask().await), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_starts_with_the_last_good_supergraph_where_composing_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::default();
+    let accounts = accounts();
+    let url = format!("http://{}/graphql", world.serve(accounts.app()).await);
+    write(folder.path(), "accounts.graphql", accounts.sdl());
+    write(
+        folder.path(),
+        "supergraph.yaml",
+        &format!(
+            "subgraphs: {{ accounts: {{ routing_url: '{url}', schema: {{ file: accounts.graphql }} }} }}"
+        ),
+    );
+    write(folder.path(), "router.yaml", "supergraph: { last_good: last.graphql }");
+    let mut router = Router::start(folder.path());
+    router.wait_for_log("the graph is loaded");
+    drop(router);
+
+    write(folder.path(), "accounts.graphql", "type Query { me: Nobody }");
+    let mut router = Router::start(folder.path());
+    router.wait_for_log("the last good supergraph is served");
+    router.wait_for_log("the graph is loaded");
+    let answer = post(router.address, &[], &json!({ "query": "{ me { name } }" })).await;
+    assert_eq!(answer.text, r#"{"data":{"me":{"name":"Ada"}}}"#);
+
+    write(folder.path(), "accounts.graphql", accounts.sdl());
+    router.wait_for_log("the graph has changed");
 }
 
 #[cfg(unix)]

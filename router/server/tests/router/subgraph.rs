@@ -10,8 +10,9 @@ use axum::body::Bytes;
 use axum::extract::{State, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::HeaderMap;
+use http::{HeaderMap, Version};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use crate::feed::Feed;
 
@@ -36,13 +37,18 @@ struct Inner {
     data: Value,
     requests: Mutex<Vec<Request>>,
     feed: Feed,
+    held: Mutex<Option<Held>>,
 }
+
+/// A request that is held back: it tells that it is there, and waits until it may go on.
+type Held = (oneshot::Sender<()>, oneshot::Receiver<()>);
 
 /// What the subgraph was asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    pub(crate) version: Version,
     /// What a WebSocket began with.
     pub(crate) connection_init: Value,
 }
@@ -61,11 +67,20 @@ impl Subgraph {
             data,
             requests: Mutex::default(),
             feed: Feed::default(),
+            held: Mutex::default(),
         }))
     }
 
     pub(crate) fn sdl(&self) -> &str {
         &self.0.sdl
+    }
+
+    /// Holds back the next request: resolves when that is there; and lets it go on.
+    pub(crate) fn hold(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
+        let (is_there, asked) = oneshot::channel();
+        let (go_on, may) = oneshot::channel();
+        *self.0.held.lock().unwrap_or_else(PoisonError::into_inner) = Some((is_there, may));
+        (asked, go_on)
     }
 
     /// What its subscriptions are told.
@@ -86,9 +101,15 @@ impl Subgraph {
         std::mem::take(&mut *self.0.requests.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn note(&self, headers: HeaderMap, body: Value, connection_init: Value) {
+    pub(crate) fn note(
+        &self,
+        version: Version,
+        headers: HeaderMap,
+        body: Value,
+        connection_init: Value,
+    ) {
         let mut requests = self.0.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.push(Request { headers, body, connection_init });
+        requests.push(Request { headers, body, version, connection_init });
     }
 
     fn execute(&self, body: &Value) -> Value {
@@ -117,14 +138,24 @@ impl Subgraph {
     }
 }
 
-async fn answer(State(subgraph): State<Subgraph>, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(
+    State(subgraph): State<Subgraph>,
+    version: Version,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let held = subgraph.0.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some((is_there, may)) = held {
+        is_there.send(()).unwrap();
+        may.await.unwrap();
+    }
     let body: Value = serde_json::from_slice(&body).unwrap();
     if headers.get("accept").is_some_and(|accept| accept == "text/event-stream") {
-        subgraph.note(headers, body.clone(), Value::Null);
+        subgraph.note(version, headers, body.clone(), Value::Null);
         return crate::feed::event_stream(subgraph, body);
     }
     let answer = subgraph.execute(&body);
-    subgraph.note(headers, body, Value::Null);
+    subgraph.note(version, headers, body, Value::Null);
     axum::Json(answer).into_response()
 }
 

@@ -77,7 +77,7 @@ impl Check<'_> {
     ) -> Vec<(&'static str, Name, FieldSet)> {
         let subgraph = self.subgraph;
         let mut taken = Vec::new();
-        if let Some(requires) = subgraph.field_set(field, "requires") {
+        if let Some(requires) = subgraph.field_set(ty, field, "requires") {
             taken.push(("requires", subgraph.supergraph_name(ty.name()), requires));
         }
         for (_, context, selection) in subgraph.context_arguments(field) {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use apollo_compiler::ast::{FieldDefinition, InputValueDefinition, Type};
+use apollo_compiler::ast::{Directive, FieldDefinition, InputValueDefinition, Type};
 use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::{Name, Node};
 
@@ -102,7 +102,7 @@ impl<'a> Merge<'a> {
         let subgraph = &self.subgraphs[part.subgraph];
         let mut arguments = String::new();
         for directive in ["requires", "provides"] {
-            if let Some(set) = subgraph.field_set(part.definition, directive) {
+            if let Some(set) = subgraph.field_set(part.parent, part.definition, directive) {
                 let _ = write!(arguments, ", {directive}: {:?}", set.to_string());
             }
         }
@@ -181,7 +181,7 @@ impl<'a> Merge<'a> {
                 self.error("EXTERNAL_TYPE_MISMATCH", message, [external.place(), owner.place()]);
             }
             self.check_external_arguments(coordinate, external, owner);
-            self.check_external_directives(coordinate, external);
+            self.check_external_directives(coordinate, external, owners);
         }
     }
 
@@ -226,13 +226,26 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// What is merged from all definitions of a field is said where the field is resolved.
-    fn check_external_directives(&mut self, coordinate: &str, external: &FieldIn<'_>) {
+    /// What is merged from all definitions of a field is said where the field is resolved. Federation 1 let others repeat
+    /// the tags that it has there.
+    fn check_external_directives(
+        &mut self,
+        coordinate: &str,
+        external: &FieldIn<'_>,
+        owners: &[FieldIn<'_>],
+    ) {
         let subgraph = &self.subgraphs[external.subgraph];
+        let is_repeated = |tag: &Directive| {
+            let has = |owner: &FieldIn<'_>| {
+                let link = &self.subgraphs[owner.subgraph].link;
+                let mut tags = link.field_all(&owner.definition.directives, "tag");
+                tags.any(|own| own.arguments == tag.arguments)
+            };
+            subgraph.link.version.is_none() && owners.iter().any(has)
+        };
         for directive in ["tag", "inaccessible"] {
-            if subgraph.link.version.is_some()
-                && subgraph.link.field_has(&external.definition.directives, directive)
-            {
+            let mut applied = subgraph.link.field_all(&external.definition.directives, directive);
+            if applied.any(|directive| !is_repeated(directive)) {
                 let message = format!(
                     "`{coordinate}` of `{}` has both `@external` and `@{directive}`",
                     subgraph.name

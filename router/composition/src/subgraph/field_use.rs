@@ -32,10 +32,10 @@ impl FieldUse {
                 note(subgraph, ty.name(), key, &mut used.keys);
             }
             for field in subgraph.fields(ty) {
-                if let Some(requires) = subgraph.field_set(field, "requires") {
+                if let Some(requires) = subgraph.field_set(ty, field, "requires") {
                     note(subgraph, ty.name(), &requires, &mut used.requires);
                 }
-                if let Some(provides) = subgraph.field_set(field, "provides") {
+                if let Some(provides) = subgraph.field_set(ty, field, "provides") {
                     note(subgraph, field.ty.inner_named_type(), &provides, &mut used.provides);
                 }
                 for (_, context, selection) in subgraph.context_arguments(field) {

@@ -13,6 +13,11 @@ impl Check<'_> {
         for ty in subgraph.schema.types.values().filter(|ty| !ty.is_built_in()) {
             if subgraph.link.version.is_none() {
                 self.only_unused_externals(ty, used);
+                for field in subgraph.fields(ty) {
+                    if self.is_used(ty, field, used) {
+                        self.external_beside_provides(ty, field);
+                    }
+                }
                 continue;
             }
             for field in subgraph.fields(ty).filter(|field| subgraph.is_marked_external(ty, field))

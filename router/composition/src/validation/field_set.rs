@@ -231,7 +231,7 @@ impl Check<'_> {
             );
             self.refuse("KEY_FIELDS_SELECT_INVALID_TYPE", &reason, ctx);
         }
-        let is_external = self.is_external_somewhere(ty, definition);
+        let is_external = subgraph.is_external_somewhere(ty, definition);
         if !is_composite(below) && !is_external && !is_below_external {
             self.missing_external(ty, definition, ctx);
         }
@@ -260,18 +260,6 @@ impl Check<'_> {
             &format!("selects `{}.{}`, which {why}", ty.name(), definition.name),
             ctx,
         );
-    }
-
-    /// Whether the field is external, or for an interface's field, whether it is in an implementing type.
-    fn is_external_somewhere(&self, ty: &ExtendedType, definition: &FieldDefinition) -> bool {
-        let subgraph = self.subgraph;
-        subgraph.is_external(ty, definition)
-            || (ty.is_interface()
-                && subgraph.implementing_types(ty.name()).any(|object| {
-                    subgraph.fields(object).any(|field| {
-                        field.name == definition.name && subgraph.is_external(object, field)
-                    })
-                }))
     }
 
     /// A field set on an interface uses the field of every implementing type.

@@ -15,7 +15,7 @@ use crate::error::StartError;
 use crate::subgraphs::ROUTERS_OWN_HEADERS;
 
 /// All settings. The file `router.yaml` of the repository is the commented example.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where to listen: `127.0.0.1:4000`. The flag `--listen` and the variable `LISTEN` go before.
@@ -36,6 +36,12 @@ pub struct Config {
     pub plan_cache: PlanCacheConfig,
     /// Whether a query takes an entity from an earlier answer of the same subgraph rather than fetch it again: true.
     pub entity_store: bool,
+    /// For how many of a hundred requests each label of `@override` is on; true and false are all and none: `percent(N)` for
+    /// N, any other for none.
+    #[serde(deserialize_with = "shares")]
+    pub override_labels: BTreeMap<String, f64>,
+    /// Whether a client that sends `x-query-plan: true` finds the plan in the answer's `extensions.queryPlan`: false.
+    pub expose_query_plan: bool,
     /// Whether clients may ask for the schema: true.
     pub introspection: bool,
     /// GraphiQL, at `/`.
@@ -65,6 +71,8 @@ pub struct SupergraphConfig {
 pub struct Limits {
     /// The body of a request, in bytes: 2097152 (2 MiB).
     pub body_bytes: usize,
+    /// The requests in a list that is sent as one: 1, which means that lists are refused.
+    pub batch_requests: usize,
     /// The nesting of an operation's fields: 30.
     pub depth: usize,
     /// The nesting of fields below `__schema` and `__type`: 20.
@@ -214,6 +222,7 @@ impl Default for Config {
             },
             limits: Limits {
                 body_bytes: 2 << 20,
+                batch_requests: 1,
                 depth: 30,
                 introspection_depth: 20,
                 tokens: 15_000,
@@ -245,6 +254,8 @@ impl Default for Config {
                 capacity: NonZeroUsize::new(1000).expect("1000 is not zero"),
             },
             entity_store: true,
+            override_labels: BTreeMap::new(),
+            expose_query_plan: false,
             introspection: true,
             graphiql: GraphiqlConfig { enabled: true, examples: None },
         }
@@ -403,6 +414,25 @@ fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HeaderValue
         ))),
     });
     checked.collect()
+}
+
+/// True, false, or a percentage.
+fn shares<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "true, false, or a percentage")]
+    enum Share {
+        All(bool),
+        Percent(f64),
+    }
+    let shares = BTreeMap::<String, Share>::deserialize(deserializer)?;
+    let percent = |(label, share): (String, Share)| match share {
+        Share::All(is_on) => Ok((label, if is_on { 100.0 } else { 0.0 })),
+        Share::Percent(percent) if (0.0..=100.0).contains(&percent) => Ok((label, percent)),
+        Share::Percent(percent) => {
+            Err(D::Error::custom(format!("`{label}`: {percent} is not between 0 and 100")))
+        }
+    };
+    shares.into_iter().map(percent).collect()
 }
 
 fn positive(number: u64) -> NonZeroU64 {

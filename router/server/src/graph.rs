@@ -12,7 +12,7 @@ use arc_swap::ArcSwapOption;
 use executor::Executable;
 use planner::{PlanError, QueryPlan};
 use quick_cache::sync::Cache;
-use supergraph::Supergraph;
+use supergraph::{Labels, Supergraph};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,7 @@ use crate::config::{Config, Limits};
 use crate::error::{RequestError, StartError};
 use crate::graphql_request::OperationKey;
 use crate::operation_size::OperationSize;
+use crate::rollout::Rollout;
 use crate::subgraphs::{Connector, Subgraphs};
 
 /// A supergraph that is ready to serve. Immutable, but for the operations that it remembers.
@@ -27,13 +28,22 @@ pub struct Graph {
     supergraph: Supergraph,
     /// The way to each subgraph.
     pub(crate) subgraphs: Subgraphs,
-    prepared: Cache<OperationKey, Arc<Executable>>,
+    prepared: Cache<OperationKey, Arc<Prepared>>,
+    rollout: Rollout,
+    exposes_query_plan: bool,
     /// Planning is hard work: as many at a time as there are processors.
     planning: Arc<Semaphore>,
     limits: Limits,
     introspection: bool,
     /// Cancelled when another graph takes its place.
     pub(crate) retired: CancellationToken,
+}
+
+/// An operation, ready to be executed.
+pub(crate) struct Prepared {
+    pub(crate) executable: Executable,
+    /// Its plan as JSON, where clients may see it.
+    pub(crate) query_plan: Option<Box<str>>,
 }
 
 impl Graph {
@@ -52,6 +62,8 @@ impl Graph {
             .collect::<Result<_, _>>()?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
+            rollout: Rollout::new(&supergraph, &config.override_labels),
+            exposes_query_plan: config.expose_query_plan,
             supergraph,
             subgraphs: Subgraphs(subgraphs),
             prepared: Cache::new(config.plan_cache.capacity.get()),
@@ -66,7 +78,14 @@ impl Graph {
     pub(crate) async fn prepare(
         self: &Arc<Self>,
         operation: &OperationKey,
-    ) -> Result<Arc<Executable>, RequestError> {
+    ) -> Result<Arc<Prepared>, RequestError> {
+        let labelled;
+        let operation = if self.rollout.is_empty() {
+            operation
+        } else {
+            labelled = operation.labelled(self.rollout.draw());
+            &labelled
+        };
         let prepare = async {
             let planning = Arc::clone(&self.planning);
             let turn = planning.acquire_owned().await.map_err(|_| RequestError::Internal)?;
@@ -85,7 +104,8 @@ impl Graph {
     }
 
     /// Parse, validate, plan, lower.
-    fn prepare_now(&self, operation: &OperationKey) -> Result<Arc<Executable>, RequestError> {
+    fn prepare_now(&self, operation: &OperationKey) -> Result<Arc<Prepared>, RequestError> {
+        let labels = Labels::on(operation.labels.iter().copied());
         let document = self.parse(operation.document()?)?;
         let document = self.validate(&document)?;
         let name = operation.name.as_deref();
@@ -93,9 +113,13 @@ impl Graph {
             executor::RequestError::UnknownOperation(error.message().to_string())
         })?;
         self.check(&document, operation)?;
-        let query_plan = self.plan(&document, operation)?;
+        let plan = self.plan(&document, operation, &labels)?;
+        let query_plan = self
+            .exposes_query_plan
+            .then(|| plan.json(&self.supergraph, &operation.variables).into());
         let document = Arc::new(document);
-        Ok(Arc::new(Executable::lower(&self.supergraph, document, name, &query_plan)?))
+        let executable = Executable::lower(&self.supergraph, document, name, &plan)?;
+        Ok(Arc::new(Prepared { executable, query_plan }))
     }
 
     fn parse(&self, document: String) -> Result<Document, RequestError> {
@@ -125,8 +149,10 @@ impl Graph {
         &self,
         document: &Valid<ExecutableDocument>,
         operation: &Operation,
+        labels: &Labels,
     ) -> Result<QueryPlan, RequestError> {
-        planner::plan(&self.supergraph, document, operation).map_err(|error| match error {
+        let planned = planner::plan_with(&self.supergraph, document, operation, labels);
+        planned.map_err(|error| match error {
             PlanError::TooComplex { .. } => RequestError::TooLarge(error.to_string()),
             PlanError::Unsatisfiable { .. } => {
                 let name = operation.name.as_ref().map(Name::as_str);

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use supergraph::LabelId;
 use url::form_urlencoded;
 
 use crate::error::RequestError;
@@ -27,6 +28,14 @@ pub(crate) struct GraphqlRequest {
     pub(crate) by_get: bool,
 }
 
+/// What a body asks for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    One(GraphqlRequest),
+    /// Several at once, each to be answered.
+    List(Vec<GraphqlRequest>),
+}
+
 /// A document and the operation chosen from it, exactly as the client wrote them: equal keys mean equal operations.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct OperationKey {
@@ -34,6 +43,8 @@ pub(crate) struct OperationKey {
     document: Box<str>,
     /// The operation's name, where the client gave one.
     pub(crate) name: Option<Box<str>>,
+    /// The labels that are on for it: none, where the graph has none.
+    pub(crate) labels: Box<[LabelId]>,
 }
 
 #[derive(Deserialize)]
@@ -50,19 +61,41 @@ struct Parameters<'a> {
 }
 
 impl GraphqlRequest {
-    /// Reads a request, of which at most `limit_bytes` are taken in.
+    /// Reads a request, of which at most `limit_bytes` are taken in; or a list of at most `list_limit`.
     pub(crate) async fn read(
         request: Request<Body>,
         limit_bytes: usize,
-    ) -> Result<Self, RequestError> {
+        list_limit: usize,
+    ) -> Result<Asked, RequestError> {
         let (head, body) = request.into_parts();
         match head.method {
-            Method::GET => Self::from_query_string(head.uri.query().unwrap_or_default()),
+            Method::GET => {
+                Self::from_query_string(head.uri.query().unwrap_or_default()).map(Asked::One)
+            }
             Method::POST if !is_json(head.headers.get(header::CONTENT_TYPE)) => {
                 Err(RequestError::UnsupportedMediaType)
             }
-            Method::POST => Self::from_json(&read(&head.headers, body, limit_bytes).await?),
+            Method::POST => {
+                let body = read(&head.headers, body, limit_bytes).await?;
+                match body.trim_ascii_start().first() {
+                    Some(b'[') if list_limit > 1 => Self::list(&body, list_limit).map(Asked::List),
+                    _ => Self::from_json(&body).map(Asked::One),
+                }
+            }
             _ => Err(RequestError::MethodNotAllowed),
+        }
+    }
+
+    fn list(body: &[u8], limit: usize) -> Result<Vec<Self>, RequestError> {
+        let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| {
+            RequestError::Malformed(format!("the body is not a list of requests: {error}"))
+        })?;
+        match items.len() {
+            0 => Err(RequestError::Malformed("the list is empty".to_owned())),
+            len if len > limit => Err(RequestError::Malformed(format!(
+                "the list has {len} requests; the limit is {limit}"
+            ))),
+            _ => items.iter().map(|item| Self::from_json(item.get().as_bytes())).collect(),
         }
     }
 
@@ -91,6 +124,7 @@ impl GraphqlRequest {
             operation: OperationKey {
                 document: document.into(),
                 name: parameters.operation_name.map(Into::into),
+                labels: Box::default(),
             },
             variables: map("variables", parameters.variables)?.into(),
             by_get: false,
@@ -111,7 +145,7 @@ impl GraphqlRequest {
         let document = document.ok_or_else(|| {
             RequestError::Malformed("the parameter `query` is missing".to_owned())
         })?;
-        let operation = OperationKey { document, name };
+        let operation = OperationKey { document, name, labels: Box::default() };
         Ok(Self { operation, variables, by_get: true })
     }
 }
@@ -119,6 +153,11 @@ impl GraphqlRequest {
 impl OperationKey {
     fn literal(document: &str) -> Box<str> {
         Value::from(document).to_string().into()
+    }
+
+    /// The same operation, with these labels on.
+    pub(crate) fn labelled(&self, labels: Box<[LabelId]>) -> Self {
+        Self { labels, ..self.clone() }
     }
 
     /// The document's text.

@@ -8,6 +8,9 @@
 //! 4. The executor runs it, and reaches subgraphs through `Subgraphs`: over HTTP, or in the same process.
 //! 5. `error` turns what went wrong into a GraphQL error and a status.
 //!
+//! Life of a subscription: `client_socket` and `client_stream` speak with clients, `PreparedRequest::tell_all` takes events
+//! from an `event_source`, one at a time, and tells a `listener` what becomes of each.
+//!
 //! Life of a graph: a [`Source`] names files and subgraphs; `source::keep_loaded` reads and composes them, and puts the
 //! [`Graph`] where requests find it, [`CurrentGraph`], again whenever they change.
 //!
@@ -43,6 +46,7 @@ mod media_type;
 mod operation_size;
 mod prepared_request;
 mod respond;
+mod rollout;
 mod serve;
 mod service_token;
 mod source;

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use apollo_compiler::ast::OperationType;
 use bytes::Bytes;
-use executor::{Executable, FetchFailure, FetchFailureReason, Response};
+use executor::{FetchFailure, FetchFailureReason, Response};
 
 use crate::app::App;
 use crate::error::RequestError;
 use crate::event_source::{EventSource, Failure, SourceEvent};
-use crate::graph::Graph;
+use crate::graph::{Graph, Prepared};
 use crate::graphql_request::GraphqlRequest;
 use crate::listener::{Listener, Told};
 use crate::subgraphs::RequestContext;
@@ -18,7 +18,7 @@ use crate::subgraphs::RequestContext;
 /// Ready to be executed.
 pub(crate) struct PreparedRequest {
     graph: Arc<Graph>,
-    executable: Arc<Executable>,
+    prepared: Arc<Prepared>,
     request: GraphqlRequest,
     context: RequestContext,
 }
@@ -31,26 +31,31 @@ impl PreparedRequest {
         context: RequestContext,
     ) -> Result<Self, RequestError> {
         let graph = app.graph.get()?;
-        let executable = graph.prepare(&request.operation).await?;
+        let prepared = graph.prepare(&request.operation).await?;
         // A GET must change nothing: browsers and caches repeat it at will.
-        if request.by_get && executable.operation_type() == OperationType::Mutation {
+        if request.by_get && prepared.executable.operation_type() == OperationType::Mutation {
             return Err(RequestError::NotByGet);
         }
-        Ok(Self { graph, executable, request, context })
+        Ok(Self { graph, prepared, request, context })
     }
 
     /// What it is.
     pub(crate) fn operation_type(&self) -> OperationType {
-        self.executable.operation_type()
+        self.prepared.executable.operation_type()
     }
 
     /// Executes it for one answer, which no subscription has.
     pub(crate) async fn execute(&self, app: &App) -> Result<Bytes, RequestError> {
-        let Self { graph, executable, request, context } = self;
-        let response = executable
+        let Self { graph, prepared, request, context } = self;
+        let response = prepared
+            .executable
             .execute(&request.variables, &graph.subgraphs, context, &app.execution)
             .await?;
-        Ok(self.logged(response))
+        let body = self.logged(response);
+        Ok(match &prepared.query_plan {
+            Some(plan) if context.wants_query_plan => with_query_plan(&body, plan),
+            _ => body,
+        })
     }
 
     /// Executes it, and tells each answer until there is no other, or nobody listens any more.
@@ -106,7 +111,8 @@ impl PreparedRequest {
 
     /// Subscribes to the subgraph; or the answer that says why not.
     async fn open(&self, app: &App) -> Result<EventSource, Bytes> {
-        let request = self.executable.source_request(&self.request.variables, &app.execution);
+        let request =
+            self.prepared.executable.source_request(&self.request.variables, &app.execution);
         let request = request.map_err(|error| RequestError::Execution(error).body())?;
         let subgraph = &self.graph.subgraphs.0[request.subgraph.index()];
         match subgraph.subscribe(request.body, &self.context).await {
@@ -125,10 +131,15 @@ impl PreparedRequest {
 
     /// The answer to an event. It has the time of a request.
     async fn respond(&self, app: &App, event: Failure) -> Bytes {
-        let Self { graph, executable, request, context } = self;
+        let Self { graph, prepared, request, context } = self;
         let (variables, subgraphs) = (&request.variables, &graph.subgraphs);
-        let response =
-            executable.respond_to_event(event, variables, subgraphs, context, &app.execution);
+        let response = prepared.executable.respond_to_event(
+            event,
+            variables,
+            subgraphs,
+            context,
+            &app.execution,
+        );
         match tokio::time::timeout(app.limits.request_timeout(), response).await {
             Ok(Ok(response)) => self.logged(response),
             Ok(Err(error)) => RequestError::Execution(error).body(),
@@ -157,4 +168,10 @@ impl PreparedRequest {
             "a fetch failed"
         );
     }
+}
+
+/// Adds the plan to a response: `{…,"extensions":{"queryPlan":…}}`.
+fn with_query_plan(body: &[u8], plan: &str) -> Bytes {
+    let open = body.strip_suffix(b"}").expect("a response is an object");
+    [open, b",\"extensions\":{\"queryPlan\":", plan.as_bytes(), b"}}"].concat().into()
 }

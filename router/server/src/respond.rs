@@ -7,13 +7,16 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
+use bytes::Bytes;
+use futures::future::join_all;
 use http::{Request, header};
 
 use crate::app::App;
 use crate::client_socket::upgrade;
 use crate::client_stream::{refusal_stream, stream};
+use crate::config::Limits;
 use crate::error::{RequestError, executed};
-use crate::graphql_request::GraphqlRequest;
+use crate::graphql_request::{Asked, GraphqlRequest};
 use crate::media_type::{Accepted, MediaType};
 use crate::prepared_request::PreparedRequest;
 use crate::subgraphs::RequestContext;
@@ -43,12 +46,38 @@ async fn respond(
     accepted: Accepted,
 ) -> Result<Response, RequestError> {
     let context = RequestContext::new(request.headers(), peer(&request), &app.forward);
-    let request = GraphqlRequest::read(request, app.limits.body_bytes).await?;
+    let Limits { body_bytes, batch_requests, .. } = app.limits;
+    let request = match GraphqlRequest::read(request, body_bytes, batch_requests).await? {
+        Asked::One(request) => request,
+        Asked::List(requests) => {
+            let body = answer_all(app, requests, &context).await;
+            return Ok(executed(accepted.single(), body));
+        }
+    };
     let prepared = PreparedRequest::prepare(app, request, context).await?;
     if accepted.is_stream(prepared.operation_type()) {
         return Ok(stream(app, prepared));
     }
     Ok(executed(accepted.single(), prepared.execute(app).await?))
+}
+
+/// The answers to several requests, executed side by side: a list in their order.
+async fn answer_all(app: &App, requests: Vec<GraphqlRequest>, context: &RequestContext) -> Bytes {
+    let answers = requests.into_iter().map(|request| async {
+        match PreparedRequest::prepare(app, request, context.clone()).await {
+            Ok(prepared) => prepared.execute(app).await.unwrap_or_else(|error| error.body()),
+            Err(error) => error.body(),
+        }
+    });
+    let mut list = Vec::from(b"[");
+    for (index, answer) in join_all(answers).await.into_iter().enumerate() {
+        if index > 0 {
+            list.push(b',');
+        }
+        list.extend_from_slice(&answer);
+    }
+    list.push(b']');
+    list.into()
 }
 
 /// The client's address.

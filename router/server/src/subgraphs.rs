@@ -27,6 +27,8 @@ use crate::transport::{Transport, call, post};
 
 /// What the client's address is written into for subgraphs.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// By which a client asks to see the plan, with the value `true`.
+const QUERY_PLAN: HeaderName = HeaderName::from_static("x-query-plan");
 /// What always passes: W3C trace context, and what the client is.
 const ALWAYS_FORWARDED: [HeaderName; 3] = [
     HeaderName::from_static("traceparent"),
@@ -370,6 +372,8 @@ impl SubgraphClient for Subgraphs {
 /// What a client's request means for requests to subgraphs: the headers that all of them carry.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestContext {
+    /// Whether the client asks to see the plan.
+    pub(crate) wants_query_plan: bool,
     headers: HeaderMap,
 }
 
@@ -389,7 +393,7 @@ impl RequestContext {
             let peer = HeaderValue::try_from(peer.to_string());
             headers.insert(FORWARDED_FOR, peer.expect("an address is printable"));
         }
-        Self { headers }
+        Self { wants_query_plan: client.get(QUERY_PLAN).is_some_and(|it| it == "true"), headers }
     }
 
     /// What a client says in its `connection_init`, which may be headers: browsers cannot send any with a WebSocket.
@@ -424,7 +428,7 @@ impl RequestContext {
             header::ACCEPT,
             HeaderValue::from_static("application/graphql-response+json, application/json;q=0.9"),
         );
-        Self { headers }
+        Self { wants_query_plan: false, headers }
     }
 }
 

@@ -34,6 +34,7 @@ fn the_example_names_every_key() {
         "poll_ms",
         "limits",
         "body_bytes",
+        "batch_requests",
         "depth",
         "introspection_depth",
         "tokens",
@@ -65,6 +66,8 @@ fn the_example_names_every_key() {
         "plan_cache",
         "capacity",
         "entity_store",
+        "override_labels",
+        "expose_query_plan",
         "introspection",
         "graphiql",
     ] {

@@ -14,6 +14,7 @@ mod in_process;
 mod limits;
 mod over_http;
 mod reload;
+mod rollout;
 mod serving;
 mod socket;
 mod socket_client;

@@ -240,3 +240,38 @@ async fn the_schema_can_be_asked_for_unless_that_is_switched_off() {
     let answer = post(closed.router, &[], &json!({ "query": "{ __typename }" })).await;
     assert_eq!(answer.json(), json!({ "data": { "__typename": "Query" } }));
 }
+
+#[tokio::test]
+async fn several_requests_come_as_a_list_where_that_is_allowed() {
+    let config = Config::parse("limits: { batch_requests: 3 }").unwrap();
+    let federation = Federation::start(config).await;
+    let query = json!({ "query": "{ me { name } }" });
+    let list = json!([query, { "query": "{ nobody }" }, { "query": "{ latestReview { text } }" }]);
+    let answer = post(federation.router, &[], &list).await;
+    assert_eq!(answer.status, 200);
+    let answers = answer.json();
+    assert_eq!(answers[0], json!({ "data": { "me": { "name": "Ada" } } }));
+    assert_eq!(answers[1]["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(answers[2], json!({ "data": { "latestReview": { "text": "Good" } } }));
+
+    for list in [json!([]), json!([query, query, query, query]), json!([query, 1])] {
+        let answer = post(federation.router, &[], &list).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "BAD_REQUEST"), "{list}");
+    }
+}
+
+#[tokio::test]
+async fn the_plan_is_shown_to_who_asks_where_that_is_allowed() {
+    let config = Config::parse("expose_query_plan: true").unwrap();
+    let federation = Federation::start(config).await;
+    let query = json!({ "query": "{ me { name } }" });
+    let answer = post(federation.router, &[("x-query-plan", "true")], &query).await.json();
+    assert_eq!(answer["data"]["me"]["name"], "Ada");
+    assert_eq!(answer["extensions"]["queryPlan"]["node"]["serviceName"], "accounts");
+    let silent = post(federation.router, &[], &query).await.json();
+    assert_eq!(silent, json!({ "data": { "me": { "name": "Ada" } } }));
+
+    let federation = Federation::start(Config::default()).await;
+    let answer = post(federation.router, &[("x-query-plan", "true")], &query).await.json();
+    assert_eq!(answer.get("extensions"), None);
+}

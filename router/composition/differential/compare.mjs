@@ -114,7 +114,7 @@ function facts(sdl) {
 function value(node) {
   switch (node.kind) {
     case Kind.STRING:
-      return JSON.stringify(node.value.replace(/\s*([{}])\s*/g, "$1").replace(/\s+/g, " ").trim());
+      return JSON.stringify(node.value.replace(/\s*([{}:]|\.\.\.)\s*/g, "$1").replace(/\s+/g, " ").trim());
     case Kind.OBJECT:
       return `{${node.fields.map((field) => `${field.name.value}: ${value(field.value)}`).join(", ")}}`;
     case Kind.LIST:

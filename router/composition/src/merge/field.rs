@@ -91,7 +91,7 @@ impl<'a> Merge<'a> {
             if types_differ {
                 let _ = write!(arguments, ", type: \"{own_type}\"");
             }
-            is_plain &= arguments.is_empty();
+            is_plain &= arguments.is_empty() || moves.only_names(part.subgraph, &arguments);
             joins.push(format!("@join__field(graph: {}{arguments})", self.graphs[part.subgraph]));
         }
         if is_plain { Vec::new() } else { joins }
@@ -109,9 +109,7 @@ impl<'a> Merge<'a> {
         if self.is_external(part) {
             arguments += ", external: true";
         }
-        if let Some(from) = moves.source(part.subgraph) {
-            let _ = write!(arguments, ", override: {from:?}");
-        }
+        arguments += &moves.source(part.subgraph);
         if moves.is_kept(part.subgraph) {
             arguments += ", usedOverridden: true";
         }

@@ -1,6 +1,6 @@
 //! Which subgraphs gave a field away by `@override`, and whether they still need it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Merge;
 use super::field::FieldIn;
@@ -10,6 +10,8 @@ use super::field::FieldIn;
 pub(super) struct Moves {
     /// From the subgraph that takes the field to the name of the one it is taken from.
     sources: BTreeMap<usize, String>,
+    /// The subgraphs that take it from one that there is not.
+    from_nowhere: BTreeSet<usize>,
     /// The subgraphs that gave it away, and whether they still need it for keys, requirements or interfaces.
     given: BTreeMap<usize, bool>,
     /// The label of a progressive move, at both its ends.
@@ -17,9 +19,15 @@ pub(super) struct Moves {
 }
 
 impl Moves {
-    /// The subgraph that this one takes the field from.
-    pub(super) fn source(&self, subgraph: usize) -> Option<&str> {
-        self.sources.get(&subgraph).map(String::as_str)
+    /// The subgraph that this one takes the field from, as an argument of `@join__field`.
+    pub(super) fn source(&self, subgraph: usize) -> String {
+        let source = self.sources.get(&subgraph);
+        source.map(|from| format!(", override: {from:?}")).unwrap_or_default()
+    }
+
+    /// Whether the arguments say no more than that the field is taken from a subgraph that there is not.
+    pub(super) fn only_names(&self, subgraph: usize, arguments: &str) -> bool {
+        self.from_nowhere.contains(&subgraph) && arguments == self.source(subgraph)
     }
 
     /// Whether the field is not resolved there any more; under a label it may still be.
@@ -52,6 +60,7 @@ impl Merge<'_> {
             let Some((from, label)) = subgraph.overrides(taker.definition) else { continue };
             moves.sources.insert(taker.subgraph, from.to_owned());
             let Some(source) = subgraphs.iter().position(|other| other.name == from) else {
+                moves.from_nowhere.insert(taker.subgraph);
                 self.hint_unknown_source(coordinate, taker, from);
                 continue;
             };

@@ -11,6 +11,13 @@ check:
 test *ARGUMENTS:
     cargo test --workspace {{ ARGUMENTS }}
 
+# Random federations against one server, and random inputs for every parser: more than the tests try.
+differential CASES="100000" SEED="1":
+    DIFFERENTIAL_CASES={{ CASES }} DIFFERENTIAL_SEED={{ SEED }} cargo test --release -p executor --test differential -- --nocapture
+
+fuzz CASES="100000" SEED="1":
+    PROPTEST_CASES={{ CASES }} PROPTEST_RNG_SEED={{ SEED }} cargo test --release -p supergraph -p composition -p executor -p server --test fuzz
+
 # Writes the expected outputs anew. Then read the diff.
 bless *ARGUMENTS:
     UPDATE_EXPECT=1 cargo test --workspace {{ ARGUMENTS }}

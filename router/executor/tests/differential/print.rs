@@ -22,10 +22,16 @@ impl Split {
             let types = types.join("\n");
             let uses = ["Color", "Digits", "Filter"].iter().any(|name| types.contains(name));
             let roots =
-                if self.parts[part].renames_roots { self.print_roots(part) } else { String::new() };
+                if self.renames_roots(part) { self.print_roots(part) } else { String::new() };
             format!("{HEADER}{roots}\n{types}{}", if uses { COMMON } else { "" })
         };
         (0..self.parts.len()).map(|part| (Self::part_name(part).to_owned(), sdl(part))).collect()
+    }
+
+    /// Root types can have other names only where there is a query: a schema definition has to name it.
+    fn renames_roots(&self, part: usize) -> bool {
+        let part = &self.parts[part];
+        part.renames_roots && part.types.get("Query").is_some_and(|it| !it.fields.is_empty())
     }
 
     fn print_roots(&self, part: usize) -> String {
@@ -34,7 +40,7 @@ impl Split {
             self.parts[part].types.get(*name).is_some_and(|it| !it.fields.is_empty())
         });
         let own: Vec<String> = own.map(|(kind, name)| format!("  {kind}: {name}OfAll\n")).collect();
-        if own.is_empty() { String::new() } else { format!("\nschema {{\n{}}}\n", own.concat()) }
+        format!("\nschema {{\n{}}}\n", own.concat())
     }
 
     fn print_type(&self, part: usize, name: &str, in_part: &PartType) -> String {
@@ -45,7 +51,7 @@ impl Split {
             return format!("union {name} = {}\n", in_part.members.join(" | "));
         }
         let is_interface = schema_type.kind == Kind::Interface && !is_interface_object;
-        let is_renamed = self.parts[part].renames_roots && matches!(name, "Query" | "Mutation");
+        let is_renamed = self.renames_roots(part) && matches!(name, "Query" | "Mutation");
         let mut out = format!(
             "{} {name}{}",
             if is_interface { "interface" } else { "type" },

@@ -61,8 +61,9 @@ impl Projection<'_> {
                 .overridden
                 .iter()
                 .any(|(ty, name)| object.name == **ty && field.name == **name);
-            !is_overridden
-                && (!field.directives.has("external") || is_in_a_key(object, &field.name))
+            let is_its_own = !is_overridden && !field.directives.has("external");
+            // Whoever has a key knows it.
+            is_its_own || is_in_a_key(object, &field.name)
         };
         let known = object.fields.values().filter(|field| is_known(field)).filter_map(|field| {
             let value = self.value(values.get(field.name.as_str())?, field);

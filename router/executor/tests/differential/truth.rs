@@ -53,7 +53,9 @@ impl Truth<'_> {
 
     fn value(&mut self, ty: &str, name: &str, field: &Field, wrapping: &str) -> Value {
         let (non_null, nulls, errors) = match wrapping.strip_suffix('!') {
-            Some(non_null) => (non_null, 0, 1),
+            // A non-null field that fails takes the object's type with it, where only that request would have told it; what
+            // is wanted of that type is then left out, where one server would have null.
+            Some(non_null) => (non_null, 0, usize::from(self.split.interface_object.is_none())),
             None => (wrapping, 12, 3),
         };
         // apollo-compiler, by which subgraphs answer, cannot say that an item of a list failed.

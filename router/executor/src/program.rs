@@ -278,6 +278,8 @@ pub(crate) enum FetchKind {
 /// One `_entities` field of a fetch.
 #[derive(Debug)]
 pub(crate) struct Batch {
+    /// Where it does not hold, nothing is represented.
+    pub(crate) guard: GuardId,
     /// `"representations":`
     pub(crate) variable: Box<[u8]>,
     /// `_entities`, or its alias: as errors name it.

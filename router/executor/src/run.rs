@@ -196,6 +196,9 @@ impl<'p> Run<'p> {
             .iter()
             .map(|batch| {
                 let mut representations = Representations::new(absent, self.program.has_context);
+                if !self.guards[batch.guard.index()] {
+                    return representations;
+                }
                 for row in rows_at(&self.rows, self.root, &batch.path) {
                     representations.add(&self.rows, row, &batch.templates);
                 }

@@ -126,7 +126,8 @@ impl QueryPlanDisplay<'_> {
                 batches => {
                     printer.open(&format!("BatchFetch(service: {service:?})"))?;
                     for batch in batches {
-                        printer.open(&format!("Flatten(path: \"{}\")", batch.path))?;
+                        let condition = directive_text(&batch.condition.inside(&fetch.condition));
+                        printer.open(&format!("Flatten(path: \"{}\"){condition}", batch.path))?;
                         printer.batch(batch)?;
                         printer.close(",")?;
                     }

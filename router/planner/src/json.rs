@@ -76,7 +76,15 @@ impl Writer<'_> {
                     return json!({ "kind": "Flatten", "path": path(&batch.path), "node": node });
                 }
                 node["kind"] = "BatchFetch".into();
-                let batch = |batch: &EntityBatch| json!({ "path": path(&batch.path), "requires": requires(batch) });
+                let batch = |batch: &EntityBatch| {
+                    let mut node =
+                        json!({ "path": path(&batch.path), "requires": requires(batch) });
+                    let condition = batch.condition.inside(&fetch.condition);
+                    if !condition.is_always() {
+                        node["condition"] = condition_text(&condition).into();
+                    }
+                    node
+                };
                 node["batches"] = batches.iter().map(batch).collect();
                 node
             }

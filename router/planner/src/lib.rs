@@ -3,7 +3,8 @@
 //! 1. `Normalizer::operation` turns the operation into a tree of demands: fragments merged, impossible types dropped,
 //!    `@skip` and `@include` as conditions on what is wanted.
 //! 2. `Search::solve` says for every object, by its class and the subgraph it stands in, how the demands on it are met: at
-//!    hand, or by a hop to a subgraph that has one of its keys. It remembers by place and never enumerates paths.
+//!    hand, or by a hop to a subgraph that has one of its keys. It remembers by place and never enumerates paths; past its
+//!    [`Budget`] it takes the first way it finds.
 //! 3. `Builder` walks the demands from the root and puts each into the fetch that the search chose, with keys and required
 //!    fields under entries of their own; `merge` joins requests that need not be apart.
 //! 4. [`QueryPlan`] is the result: data with a notation to print it in, and [`request_text`] for what is sent.

@@ -8,22 +8,20 @@ use std::collections::hash_map::Entry;
 
 use supergraph::SubgraphId;
 
-use crate::Condition;
 use crate::draft::{DraftBatch, DraftId, DraftRequest, Drafts, agree, represent};
 use crate::selection::Selections;
 
 /// What two fetches must have in common.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Kind {
     subgraph: SubgraphId,
     step: usize,
-    condition: Condition,
 }
 
 /// Merges the fetches of entities.
 pub(crate) fn merge(drafts: &mut Drafts, selections: &mut Selections) {
     merge_rounds(drafts, selections);
-    while let Some((early, late)) = mergeable(drafts, selections) {
+    while let Some((early, late)) = mergeable(drafts) {
         join(drafts, early, late, selections);
     }
 }
@@ -33,7 +31,7 @@ fn merge_rounds(drafts: &mut Drafts, selections: &mut Selections) {
     let rounds = rounds(drafts, None);
     let mut first: HashMap<(usize, Kind), DraftId> = HashMap::new();
     for id in drafts.order() {
-        let Some(kind) = kind(drafts, id, selections) else { continue };
+        let Some(kind) = kind(drafts, id) else { continue };
         match first.entry((rounds[id], kind)) {
             Entry::Vacant(free) => {
                 free.insert(id);
@@ -44,14 +42,11 @@ fn merge_rounds(drafts: &mut Drafts, selections: &mut Selections) {
 }
 
 /// A fetch that can wait for a later one.
-fn mergeable(drafts: &Drafts, selections: &Selections) -> Option<(DraftId, DraftId)> {
+fn mergeable(drafts: &Drafts) -> Option<(DraftId, DraftId)> {
     let now = rounds(drafts, None);
     let count = now.iter().max().copied();
-    let kinds: Vec<(DraftId, Kind)> = drafts
-        .order()
-        .into_iter()
-        .filter_map(|id| Some((id, kind(drafts, id, selections)?)))
-        .collect();
+    let kinds: Vec<(DraftId, Kind)> =
+        drafts.order().into_iter().filter_map(|id| Some((id, kind(drafts, id)?))).collect();
     kinds.iter().enumerate().find_map(|(index, (early, kind))| {
         let later = kinds[index + 1..].iter().filter(|(_, other)| other == kind);
         let late = later.map(|(late, _)| *late).find(|late| {
@@ -64,15 +59,13 @@ fn mergeable(drafts: &Drafts, selections: &Selections) -> Option<(DraftId, Draft
 }
 
 /// What has to be alike; `None` for what is never merged.
-fn kind(drafts: &Drafts, id: DraftId, selections: &Selections) -> Option<Kind> {
+fn kind(drafts: &Drafts, id: DraftId) -> Option<Kind> {
     let draft = &drafts.all[id];
     let DraftRequest::Entities(batches) = &draft.request else { return None };
     if batches.iter().any(|batch| !batch.context.is_empty()) {
         return None;
     }
-    let condition =
-        batches.iter().fold(Condition::never(), |c, b| c.or(&selections.condition(b.set)));
-    Some(Kind { subgraph: draft.subgraph, step: draft.step, condition })
+    Some(Kind { subgraph: draft.subgraph, step: draft.step })
 }
 
 /// The round in which each fetch can start, where one is held back to a certain round.
@@ -107,8 +100,11 @@ fn join(drafts: &mut Drafts, from: DraftId, into: DraftId, selections: &mut Sele
 }
 
 fn add_batch(known: &mut Vec<DraftBatch>, batch: DraftBatch, selections: &mut Selections) {
+    let condition = selections.condition(batch.set);
     let same = known.iter_mut().find(|known| {
-        known.path == batch.path && agree(&known.representations, &batch.representations)
+        known.path == batch.path
+            && agree(&known.representations, &batch.representations)
+            && selections.condition(known.set) == condition
     });
     match same {
         Some(known) => {

@@ -66,6 +66,8 @@ pub enum FetchRequest {
 /// One `_entities` field: which objects of the response tree are sent, and what is asked of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntityBatch {
+    /// Where this is false nothing is sent in this batch. Without it the fetch would not be sent for the batch alone.
+    pub condition: Condition,
     /// Where the objects stand in the response tree.
     pub path: ResponsePath,
     /// How an object is represented; the first whose type condition holds for an object is taken. An object for

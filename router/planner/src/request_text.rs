@@ -42,9 +42,15 @@ pub fn request_text(fetch: &Fetch, variables: &[Node<VariableDefinition>]) -> Re
                 let variable = free_variable(variable, variables);
                 let key = if alone { "_entities".to_owned() } else { format!("_e{index}") };
                 let alias = if alone { String::new() } else { format!("{key}:") };
-                let space = if index == 0 { "" } else { " " };
-                let _ = write!(body, "{space}{alias}_entities(representations:${variable})");
-                write_selection_set(&batch.selection_set, &mut body, &mut used);
+                if index > 0 {
+                    body.push(' ');
+                }
+                let condition = batch.condition.inside(&fetch.condition);
+                conditional(&condition, &mut body, &mut used, |directives, body, used| {
+                    let arguments = format!("(representations:${variable})");
+                    let _ = write!(body, "{alias}_entities{arguments}{directives}");
+                    write_selection_set(&batch.selection_set, body, used);
+                });
                 definitions.push(format!("${variable}:[_Any!]!"));
                 representation_variables.push(variable);
                 let given =

@@ -65,6 +65,7 @@ impl Lowering<'_> {
     fn batch(&mut self, batch: &EntityBatch, text: &RequestText, index: usize) -> Batch {
         let (path, shape) = self.path(&batch.path.0);
         Batch {
+            guard: self.plan_guard(&batch.condition),
             variable: key(&text.representation_variables[index]),
             key: Name::new(&text.entity_keys[index]).expect("the planner makes legal names"),
             path,

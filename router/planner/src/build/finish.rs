@@ -50,15 +50,15 @@ impl Builder<'_> {
                 let condition = batches
                     .iter()
                     .fold(Condition::never(), |any, batch| any.or(&self.condition(batch.set)));
-                let batches = batches.iter().map(|batch| self.batch(batch, subgraph, &condition));
-                let batches = batches.collect();
+                let batches = batches.iter().map(|batch| self.batch(batch, subgraph)).collect();
                 (condition, FetchRequest::Entities(batches))
             }
         };
         Fetch { id, subgraph, depends_on, condition, request }
     }
 
-    fn batch(&self, batch: &DraftBatch, subgraph: SubgraphId, outer: &Condition) -> EntityBatch {
+    fn batch(&self, batch: &DraftBatch, subgraph: SubgraphId) -> EntityBatch {
+        let condition = self.condition(batch.set);
         EntityBatch {
             path: ResponsePath(batch.path.clone()),
             representations: batch
@@ -67,7 +67,8 @@ impl Builder<'_> {
                 .map(|(class, representation)| self.representation(*class, representation))
                 .collect(),
             context: batch.context.clone(),
-            selection_set: self.finished(batch.set, None, subgraph, outer),
+            selection_set: self.finished(batch.set, None, subgraph, &condition),
+            condition,
         }
     }
 

@@ -1,0 +1,268 @@
+//! The ways to meet a demand: at hand, or by a hop, and what each costs.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use supergraph::{FieldPresence, FieldSet, FieldSetField, SubgraphId, TypeId, TypeSet};
+
+use super::{Frame, Hop, Node, Place, Search, Solution};
+use crate::choice::{Open, Way, choose};
+use crate::cost::Cost;
+use crate::demand::Demand;
+use crate::overlay::{OverlayId, fields_for};
+
+impl Search<'_> {
+    /// Assigns a way to each demand, or to each part of one that cannot be met whole. `hops` are those that may be used;
+    /// `None` for all there are.
+    pub(super) fn assign(
+        &self,
+        demands: &[Rc<Demand>],
+        place: Place,
+        hops: Option<&[Option<Rc<Hop>>]>,
+    ) -> Option<Solution> {
+        let mut wanted: Vec<Rc<Demand>> = demands
+            .iter()
+            .filter(|d| d.concerns(self.supergraph, place.class))
+            .rev()
+            .cloned()
+            .collect();
+        if self.needs_typename(&wanted, place) {
+            wanted.insert(0, self.typename.clone());
+        }
+        let mut open = Vec::new();
+        while let Some(demand) = wanted.pop() {
+            self.step()?;
+            let ways = self.ways(&demand, place, hops);
+            if ways.is_empty() {
+                wanted.extend(self.parts(&demand)?.into_iter().rev());
+            } else {
+                open.push(Open { demand, ways });
+            }
+        }
+        let all;
+        let hops = match hops {
+            Some(hops) => hops,
+            None if open.iter().all(|o| matches!(o.ways.as_slice(), [(Way::Local, _)])) => &[],
+            None => {
+                all = self.hops(place);
+                all.as_slice()
+            }
+        };
+        let opening = |to: SubgraphId| hops[to.index()].as_ref().expect("it is a way").cost;
+        let (assignments, cost) = choose(open, opening);
+        Some(Solution { cost, assignments })
+    }
+
+    /// Where only an interface object stands for an object, what is wanted of some types only asks for the type too.
+    fn needs_typename(&self, demands: &[Rc<Demand>], place: Place) -> bool {
+        self.is_nameless(place)
+            && demands.iter().any(|d| d.is_narrower_than(self.supergraph, place.class))
+            && !demands.iter().any(|d| d.is_typename())
+    }
+
+    /// Whether the object's own type is not known where it stands.
+    fn is_nameless(&self, place: Place) -> bool {
+        place.subgraph.is_some_and(|id| self.supergraph.is_interface_object(place.class, id))
+    }
+
+    pub(super) fn parts(&self, demand: &Rc<Demand>) -> Option<Vec<Rc<Demand>>> {
+        self.parts.borrow_mut().entry(demand.id).or_insert_with(|| demand.parts(self.ids)).clone()
+    }
+
+    /// All ways to meet a demand from a place.
+    fn ways(
+        &self,
+        demand: &Rc<Demand>,
+        place: Place,
+        hops: Option<&[Option<Rc<Hop>>]>,
+    ) -> Vec<(Way, Cost)> {
+        let mut ways = Vec::new();
+        if let Some(cost) = self.local(demand, place) {
+            ways.push((Way::Local, cost));
+            if cost.is_free() || self.is_hasty() {
+                return ways;
+            }
+        }
+        let all;
+        let hops = if let Some(hops) = hops {
+            hops
+        } else {
+            all = self.hops(place);
+            all.as_slice()
+        };
+        let hops = self.supergraph.subgraph_ids().zip(hops);
+        let hops = hops.filter_map(|(to, hop)| Some((to, hop.as_deref()?)));
+        let mut open: Vec<(SubgraphId, &Hop)> =
+            if self.changes_class(place.class) || demand.is_typename() {
+                hops.collect()
+            } else {
+                let resolutions = self.resolutions(demand, place.class);
+                let resolves =
+                    |to: SubgraphId| resolutions.binary_search_by_key(&to, |(id, _)| *id).is_ok();
+                hops.filter(|(to, _)| resolves(*to)).collect()
+            };
+        if self.is_hasty() {
+            open.sort_by_key(|(_, hop)| hop.cost.weight());
+        }
+        for (to, _) in open {
+            let needs = self.needs(demand, place.class, to);
+            // A hop back to where the object stands helps only a field that needs something.
+            if place.subgraph == Some(to) && needs.is_nothing() {
+                continue;
+            }
+            let landed = self.landed(demand, place.class, to);
+            let cost = landed.and_then(|cost| {
+                Some(self.required(needs.requires, demand, place, to)?.then(cost))
+            });
+            ways.extend(cost.map(|cost| (Way::Hop(to), cost)));
+            if cost.is_some() && self.is_hasty() {
+                break;
+            }
+        }
+        ways
+    }
+
+    /// The cost of a demand in the subgraph where the object stands; `None` where it cannot be met there.
+    fn local(&self, demand: &Demand, place: Place) -> Option<Cost> {
+        let subgraph = place.subgraph?;
+        if demand.is_typename() {
+            return (!self.is_nameless(place)).then_some(Cost::FIELD);
+        }
+        let needs = self.needs(demand, place.class, subgraph);
+        let provided =
+            needs.requires.is_some() && self.overlays.provides(place.overlay, &demand.name);
+        if !needs.context.is_empty() || (needs.requires.is_some() && !provided) {
+            return None;
+        }
+        self.resolved(demand, place)
+    }
+
+    /// The cost of a demand in a subgraph that a hop led to.
+    fn landed(&self, demand: &Rc<Demand>, class: TypeId, to: SubgraphId) -> Option<Cost> {
+        let at = |class| Place { class, subgraph: Some(to), overlay: OverlayId::NONE };
+        let classes = self.landing_classes(class, to);
+        if classes.is_none() {
+            if demand.is_typename() {
+                return (!self.is_nameless(at(class))).then_some(Cost::FIELD);
+            }
+            return self.resolved(demand, at(class));
+        }
+        let mut dearest = None;
+        let classes = classes.into_iter().flat_map(TypeSet::iter);
+        for class in classes.filter(|class| demand.concerns(self.supergraph, *class)) {
+            let solution =
+                self.solve(Node::Alone(demand.id), std::slice::from_ref(demand), at(class))?;
+            dearest = Some(dearest.unwrap_or(Cost::default()).either(solution.cost));
+        }
+        dearest
+    }
+
+    /// The cost of a field that a subgraph resolves, what it requires being given, with all below it.
+    fn resolved(&self, demand: &Demand, place: Place) -> Option<Cost> {
+        let subgraph = place.subgraph?;
+        let provided = self.overlays.provides(place.overlay, &demand.name);
+        let resolution = self.resolution(demand, place.class, subgraph);
+        if resolution.is_none() && !provided {
+            return None;
+        }
+        self.step()?;
+        if demand.children.is_empty() {
+            return Some(Cost::FIELD);
+        }
+        let presence = resolution.map(|resolution| resolution.presence);
+        let below = self.overlays.below(place.overlay, &demand.name, presence);
+        let child = self.child_type(place.class, &demand.name, subgraph, presence)?;
+        let classes = self.supergraph.query_graph().classes(child, subgraph)?;
+        let mut dearest = Cost::default();
+        for class in classes.iter() {
+            let overlay = self.overlays.for_class(below, class);
+            let place = Place { class, subgraph: Some(subgraph), overlay };
+            let solution = self.solve(Node::Below(demand.id), &demand.children, place)?;
+            dearest = dearest.either(solution.cost);
+        }
+        Some(Cost::FIELD + dearest)
+    }
+
+    /// The composite type of a field, as a subgraph has it.
+    fn child_type(
+        &self,
+        class: TypeId,
+        field: &str,
+        subgraph: SubgraphId,
+        presence: Option<&FieldPresence>,
+    ) -> Option<TypeId> {
+        let field = self.supergraph.field_of(class, field);
+        let external = || field.and_then(|f| f.presences.get(subgraph));
+        let ty = presence.or_else(external).map(|p| &p.ty).or(field.map(|f| &f.ty))?;
+        self.supergraph.type_id(ty.inner_named_type())
+    }
+
+    /// The cost of what a field requires, from where the object stands.
+    fn required(
+        &self,
+        requires: Option<&FieldSet>,
+        demand: &Demand,
+        place: Place,
+        to: SubgraphId,
+    ) -> Option<Cost> {
+        let Some(set) = requires else { return Some(Cost::default()) };
+        let hidden = self.hidden(set);
+        self.within(Frame::Requirement(place.class, demand.name.clone(), to), || {
+            Some(self.solve(hidden.node, &hidden.demands, place)?.cost)
+        })
+    }
+
+    /// Breadth first: in each round, every subgraph one of whose keys can be had from those reached before.
+    pub(super) fn find_hops(&self, place: Place) -> Vec<Option<Rc<Hop>>> {
+        let mut hops: Vec<Option<Rc<Hop>>> = vec![None; self.supergraph.subgraphs().len()];
+        if place.subgraph.is_none() || self.is_query(place.class) {
+            return self.root_hops(place.class);
+        }
+        loop {
+            let mut found = Vec::new();
+            for to in self.supergraph.subgraph_ids().filter(|to| hops[to.index()].is_none()) {
+                let entries = self.supergraph.query_graph().entries(place.class, to).iter();
+                let ways = entries.filter_map(|entry| {
+                    let inputs =
+                        self.assign(&self.hidden(&entry.key).demands, place, Some(&hops))?;
+                    let cost = inputs.cost.then_request();
+                    Some(Hop { typename: entry.typename, key: entry.key.clone(), inputs, cost })
+                });
+                let mut ways = ways;
+                let best = if self.is_hasty() {
+                    ways.next()
+                } else {
+                    ways.min_by_key(|hop| hop.cost.weight())
+                };
+                found.extend(best.map(|hop| (to, hop)));
+            }
+            if found.is_empty() {
+                return hops;
+            }
+            for (to, hop) in found {
+                hops[to.index()] = Some(Rc::new(hop));
+            }
+        }
+    }
+
+    /// Every subgraph that has the root type.
+    fn root_hops(&self, root: TypeId) -> Vec<Option<Rc<Hop>>> {
+        let has = |to| self.supergraph.query_graph().classes(root, to).is_some();
+        let hop = || Hop {
+            typename: root,
+            key: Arc::default(),
+            inputs: Solution { cost: Cost::default(), assignments: Vec::new() },
+            cost: Cost::default().then_request(),
+        };
+        self.supergraph.subgraph_ids().map(|to| has(to).then(|| Rc::new(hop()))).collect()
+    }
+
+    /// The fields of a field set that are selected of objects of a class.
+    pub(crate) fn fields_for<'s>(
+        &self,
+        set: &'s FieldSet,
+        class: TypeId,
+    ) -> Vec<&'s FieldSetField> {
+        fields_for(self.supergraph, set, class)
+    }
+}

@@ -20,7 +20,7 @@ impl MigrationName for Migration {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         events::create(manager, "platform").await?;
-        for table in [service_channel(), product(), rate_card()] {
+        for table in [service_channel(), product(), rate_card(), ride()] {
             manager.create_table(table).await?;
         }
         for index in indexes() {
@@ -30,7 +30,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in ["platform_rate_card", "Product", "ServiceChannel"] {
+        for table in ["platform_ride", "platform_rate_card", "Product", "ServiceChannel"] {
             manager.drop_table(Table::drop().table(table).to_owned()).await?;
         }
         events::drop(manager, "platform").await
@@ -102,13 +102,26 @@ fn rate_card() -> TableCreateStatement {
         .to_owned()
 }
 
-fn indexes() -> [IndexCreateStatement; 4] {
+/// What logistics told of each ride last: a row each, so that rides are counted once however often they are told of.
+fn ride() -> TableCreateStatement {
+    Table::create()
+        .table("platform_ride")
+        .col(pk_uuid("id"))
+        // Of a product that may be gone by now: no reference.
+        .col(uuid("product_id"))
+        .col(string("status"))
+        .col(integer("version"))
+        .to_owned()
+}
+
+fn indexes() -> [IndexCreateStatement; 5] {
     let index =
         |name: &str, table: &'static str| Index::create().name(name).table(table).to_owned();
     [
         index("ServiceChannel_created", "ServiceChannel").col("created_at").col("id").to_owned(),
         index("Product_channel_code", "Product").col("channel_id").col("code").unique().to_owned(),
         index("Product_sorted", "Product").col("sort_order").col("id").to_owned(),
+        index("platform_ride_counted", "platform_ride").col("product_id").col("status").to_owned(),
         // One price at a time.
         index("platform_rate_card_current", "platform_rate_card")
             .col("product_id")

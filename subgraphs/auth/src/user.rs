@@ -440,7 +440,10 @@ async fn set_active(
     if !user.is_active {
         session::revoke_all(&transaction, user.id, now).await?;
     }
-    let payload = json!({ "userId": user.id, "reason": reason });
+    let payload = match reason {
+        Some(reason) => json!({ "userId": user.id, "reason": reason }),
+        None => json!({ "userId": user.id }),
+    };
     accounts
         .outbox
         .record(&transaction, NewEvent { kind, aggregate: "user", aggregate_id: user.id, payload })

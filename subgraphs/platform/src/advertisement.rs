@@ -641,8 +641,7 @@ async fn record(ctx: &Context<'_>, events: Vec<AdEventInput>) -> Result<RecordAd
     let ids: Vec<Uuid> =
         events.iter().filter_map(|event| event.advertisement_id.parse().ok()).collect();
     let known = Batch::<AdvertisementById>::of(ctx).many(ids).await?;
-    let transaction = catalogue.parts.database.begin().await?;
-    let mut recorded = 0;
+    let mut rows = Vec::new();
     let mut problems = Vec::new();
     for (index, event) in events.iter().enumerate() {
         let number = index.to_string();
@@ -661,19 +660,20 @@ async fn record(ctx: &Context<'_>, events: Vec<AdEventInput>) -> Result<RecordAd
             problems.push(Problem::not_found("advertisement"));
             continue;
         };
-        let row = ad_event::ActiveModel {
+        rows.push(ad_event::ActiveModel {
             id: Set(event_id),
             advertisement_id: Set(advertisement_id),
             kind: Set(event.kind),
             occurred_at: Set(event.occurred_at.0),
-        };
-        let once = OnConflict::column(ad_event::Column::Id).do_nothing().to_owned();
-        ad_event::Entity::insert(row)
-            .on_conflict(once)
-            .exec_without_returning(&transaction)
-            .await?;
-        recorded += 1;
+        });
     }
-    transaction.commit().await?;
+    let recorded = i32::try_from(rows.len())?;
+    if !rows.is_empty() {
+        let once = OnConflict::column(ad_event::Column::Id).do_nothing().to_owned();
+        ad_event::Entity::insert_many(rows)
+            .on_conflict(once)
+            .exec_without_returning(&catalogue.parts.database.write)
+            .await?;
+    }
     Ok(RecordAdEventsPayload { recorded, problems })
 }

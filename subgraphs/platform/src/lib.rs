@@ -4,7 +4,8 @@
 //!    first catalogue.
 //! 2. A `channel` has `product`s, and each of them a `rate_card`, which is never changed, only superseded.
 //! 3. An `advertisement` is shown by placement, time and priority; what people do with it is counted once per event.
-//! 4. Rules of input that all of them share stand in `catalogue`.
+//! 4. Every `ride` that logistics tells of is noted, and counted for its product.
+//! 5. Rules of input that all of them share stand in `catalogue`.
 
 mod advertisement;
 mod catalogue;
@@ -12,6 +13,7 @@ mod channel;
 mod kind;
 mod product;
 mod rate_card;
+mod ride;
 mod seed;
 mod settings;
 mod table;
@@ -30,10 +32,11 @@ pub use settings::Settings;
 use crate::catalogue::Catalogue;
 
 const NAME: &str = "platform";
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "ServiceChannel",
     "Product",
     "platform_rate_card",
+    "platform_ride",
     "Advertisement",
     "platform_ad_event",
     "platform_outbox",
@@ -69,6 +72,7 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
     });
     let mut tasks = Tasks::new();
     catalogue.outbox.start_relay(parts.database.clone(), parts.bus.clone(), &mut tasks);
+    ride::consume(NAME, &parts, &mut tasks);
     let schema: Schema<Query, Mutation, EmptySubscription> =
         service::schema(Query::default(), Mutation::default(), EmptySubscription)
             .data(catalogue)
@@ -89,7 +93,7 @@ fn entities(parts: &Parts) -> Entities {
     let database = &parts.database.read;
     let of = || database.clone();
     let (channels, slugs, products, by_channel, cards) = (of(), of(), of(), of(), of());
-    let (advertisements, counts) = (of(), of());
+    let (advertisements, counts, booked) = (of(), of(), of());
     Entities::new()
         .with(&[("ServiceChannel", "id")], move || channel::ChannelById(channels.clone()))
         .with(&[("ServiceChannel", "slug")], move || channel::ChannelBySlug(slugs.clone()))
@@ -100,4 +104,5 @@ fn entities(parts: &Parts) -> Entities {
             advertisement::AdvertisementById(advertisements.clone())
         })
         .with(&[], move || advertisement::EventCounts(counts.clone()))
+        .with(&[], move || ride::StatsByProduct(booked.clone()))
 }

@@ -17,6 +17,7 @@ use crate::catalogue::{Catalogue, Creation, text, web_address};
 use crate::channel::{ChannelById, ServiceChannel};
 use crate::kind::{ServiceType, VehicleType};
 use crate::rate_card::{CurrentRateCard, RateCard, RateCardInput, supersede};
+use crate::ride::{ProductStats, StatsByProduct};
 use crate::table::{product, service_channel};
 
 /// What can be booked.
@@ -84,6 +85,16 @@ impl Product {
 
     async fn version(&self) -> i32 {
         self.0.version
+    }
+
+    /// How it is booked; for operations.
+    #[graphql(requires_scopes = "read:platform")]
+    async fn stats(&self, ctx: &Context<'_>) -> Option<Result<ProductStats>> {
+        if !Caller::of(ctx).has_scope("read:platform") {
+            return None;
+        }
+        let stats = Batch::<StatsByProduct>::of(ctx).one(self.0.id).await;
+        Some(stats.map(Option::unwrap_or_default))
     }
 }
 

@@ -3,11 +3,12 @@
 
 use axum::routing::get;
 use axum::{Json, Router};
+use futures::StreamExt;
 use migrations::Owner;
 use serde_json::{Value, json};
 use service::access_token::JWKS_PATH;
 use service::testing::{Client, Metrics, access_token, each_database, parts, signing_keys};
-use service::{Database, Parts};
+use service::{Database, NewEvent, Outbox, Parts, Tasks};
 use uuid::Uuid;
 
 /// Platform with the seeded catalogue: asked by nobody, and by an administrator.
@@ -16,6 +17,7 @@ struct World {
     admin: Client,
     rider: Client,
     parts: Parts,
+    _tasks: Tasks,
 }
 
 impl World {
@@ -32,7 +34,7 @@ impl World {
             nobody.bearer(access_token(&keys, Uuid::from_u128(1), scopes, parts.clock.now()))
         };
         let (admin, rider) = (signed_in(&["read:platform", "write:platform"]), signed_in(&[]));
-        Self { nobody, admin, rider, parts }
+        Self { nobody, admin, rider, parts, _tasks: running.tasks }
     }
 }
 
@@ -142,6 +144,76 @@ async fn entities_are_loaded_in_one_statement_a_type() {
         assert_eq!(names.len(), 4);
         assert_eq!(names[0], json!({ "name": "Standard" }));
         assert_eq!(names[3], Value::Null);
+    })
+    .await;
+}
+
+/// Logistics tells of a ride.
+fn told(ride: u128, product: &Value, (kind, status, version): Transition) -> NewEvent {
+    let ride_id = Uuid::from_u128(ride);
+    let payload = json!({ "rideId": ride_id, "riderId": Uuid::nil(), "driverId": null,
+        "productId": product["id"], "status": status, "version": version });
+    NewEvent { kind, aggregate: "ride", aggregate_id: ride_id, payload }
+}
+
+type Transition = (&'static str, &'static str, i32);
+
+const REQUESTED: Transition = ("ride.requested", "REQUESTED", 1);
+const COMPLETED: Transition = ("ride.completed", "COMPLETED", 4);
+const CANCELLED: Transition = ("ride.cancelled", "CANCELLED", 2);
+
+#[tokio::test]
+async fn rides_are_counted_for_their_product_in_whatever_order_they_are_told() {
+    each_world(async |world| {
+        migrations::up(&world.parts.database.write, Owner::Logistics).await.unwrap();
+        let products = world.nobody.data("{ products(first: 2) { nodes { id stats { rides } } } }", json!({})).await;
+        let [first, second] = [0, 1].map(|index| products["products"]["nodes"][index].clone());
+        assert_eq!(first["stats"], Value::Null, "for operations alone");
+
+        let logistics = Outbox::new("logistics", world.parts.clock.clone());
+        let mut tasks = Tasks::new();
+        let mut heard = service::testing::told(&world.parts.bus, &["ride.requested", "ride.completed", "ride.cancelled"]);
+        logistics.start_relay(world.parts.database.clone(), world.parts.bus.clone(), &mut tasks);
+        let transaction = world.parts.database.begin().await.unwrap();
+        let events = [(1, &first, REQUESTED), (1, &first, COMPLETED), (1, &first, REQUESTED), (2, &first, CANCELLED), (3, &second, REQUESTED)];
+        for (ride, product, transition) in events {
+            logistics.record(&transaction, told(ride, product, transition)).await.unwrap();
+        }
+        logistics.commit(transaction).await.unwrap();
+        // Heard after platform has counted it.
+        for _ in events {
+            heard.next().await.unwrap();
+        }
+        let stats = "query ($id: ID!) { product(id: $id) { stats { rides completedRides cancelledRides } } }";
+        let counted = async |product: &Value| world.admin.data(stats, json!({ "id": product["id"] })).await["product"]["stats"].take();
+        assert_eq!(counted(&first).await, json!({ "rides": 2, "completedRides": 1, "cancelledRides": 1 }));
+        assert_eq!(counted(&second).await, json!({ "rides": 1, "completedRides": 0, "cancelledRides": 0 }));
+        tasks.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn changes_of_the_catalogue_are_told() {
+    each_world(async |world| {
+        let mut heard = service::testing::told(&world.parts.bus, &["channel.updated", "product.updated"]);
+        let query = "{ serviceChannels(first: 1) { nodes { id products { id version } } } }";
+        let channel = world.nobody.data(query, json!({})).await["serviceChannels"]["nodes"][0].take();
+        let product = &channel["products"][0];
+        let rename = "mutation ($id: ID!) { updateServiceChannel(input: { id: $id, name: \"Trips\" }) { problems { code } } }";
+        world.admin.data(rename, json!({ "id": channel["id"] })).await;
+        let close = "mutation ($id: ID!, $version: Int!) { updateProduct(input: { id: $id, expectedVersion: $version, isActive: false }) { problems { code } } }";
+        world.admin.data(close, json!({ "id": product["id"], "version": product["version"] })).await;
+        let mut last = Vec::new();
+        while last.len() < 2 {
+            let event = heard.next().await.unwrap();
+            let is_one = event.aggregate_id.to_string() == channel["id"].as_str().unwrap_or_default()
+                || event.payload["version"] == 2;
+            if is_one {
+                last.push((event.kind, event.payload["isActive"].clone()));
+            }
+        }
+        assert_eq!(last.last(), Some(&("product.updated".to_owned(), json!(false))));
     })
     .await;
 }

@@ -1,5 +1,7 @@
 //! The test harness of the subgraphs: GraphQL text in, JSON out, through the real app, on a fresh database.
 
+mod event_schema;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -269,7 +271,8 @@ impl Client {
     }
 }
 
-/// The events of these kinds from now on, in-process heard after every consumer that was there before.
+/// The events of these kinds from now on, in-process heard after every consumer that was there before. Each must be as
+/// `docs/events` says.
 pub fn told(bus: &Bus, kinds: &'static [&'static str]) -> impl Stream<Item = Event> + Unpin {
     let (sender, receiver) = mpsc::unbounded();
     let handler: Handler = Arc::new(move |event| {
@@ -279,7 +282,10 @@ pub fn told(bus: &Bus, kinds: &'static [&'static str]) -> impl Stream<Item = Eve
     });
     let mut tasks = Tasks::new();
     bus.consume("test", kinds, handler, &mut tasks);
-    receiver.inspect(move |_| _ = &tasks)
+    receiver.inspect(move |event| {
+        let _ = &tasks;
+        event_schema::check(event);
+    })
 }
 
 /// Counts what this thread does, for as long as it lives: `#[tokio::test]` runs on one thread.

@@ -4,6 +4,7 @@
 
 mod administrator;
 mod endpoint;
+mod event;
 mod notifier;
 mod registration;
 mod role;

@@ -241,6 +241,7 @@ pub(crate) struct AdvertisementQuery;
 #[Object]
 impl AdvertisementQuery {
     /// What to show now in one placement, highest priority first.
+    #[graphql(cache_control(max_age = 60))]
     async fn active_advertisements(
         &self,
         ctx: &Context<'_>,

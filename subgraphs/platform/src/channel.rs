@@ -133,6 +133,7 @@ pub(crate) struct ChannelQuery;
 #[Object]
 impl ChannelQuery {
     /// Contract: GET /api/platform/channels. Public; inactive channels need read:platform.
+    #[graphql(cache_control(max_age = 60))]
     async fn service_channels(
         &self,
         ctx: &Context<'_>,
@@ -166,10 +167,12 @@ impl ChannelQuery {
         Ok(slice.into_connection(total, |row| ServiceChannel(Arc::new(row))))
     }
 
+    #[graphql(cache_control(max_age = 60))]
     async fn service_channel(&self, ctx: &Context<'_>, id: ID) -> Option<Result<ServiceChannel>> {
         by_id(ctx, &id).await
     }
 
+    #[graphql(cache_control(max_age = 60))]
     async fn service_channel_by_slug(
         &self,
         ctx: &Context<'_>,

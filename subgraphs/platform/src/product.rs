@@ -152,6 +152,7 @@ pub(crate) struct ProductQuery;
 
 #[Object]
 impl ProductQuery {
+    #[graphql(cache_control(max_age = 60))]
     async fn products(
         &self,
         ctx: &Context<'_>,
@@ -193,6 +194,7 @@ impl ProductQuery {
         Ok(slice.into_connection(total, |row| Product(Arc::new(row))))
     }
 
+    #[graphql(cache_control(max_age = 60))]
     async fn product(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Product>> {
         by_id(ctx, &id).await
     }

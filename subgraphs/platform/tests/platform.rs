@@ -217,3 +217,136 @@ async fn changes_of_the_catalogue_are_told() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_inactive_is_for_read_platform_alone() {
+    each_world(async |world| {
+        let create = r#"mutation { createServiceChannel(input: { slug: "rentals", name: "Rentals", description: "By the hour.", isActive: false })
+            { channel { id } } }"#;
+        let channel = world.admin.data(create, json!({})).await["createServiceChannel"]["channel"]["id"].take();
+        let product = world.nobody.data("{ products(first: 1) { nodes { id version channel { id } } } }", json!({})).await;
+        let product = &product["products"]["nodes"][0];
+        let close = "mutation ($id: ID!, $version: Int!) { updateProduct(input: { id: $id, expectedVersion: $version, isActive: false }) { problems { code } } }";
+        world.admin.data(close, json!({ "id": product["id"], "version": product["version"] })).await;
+
+        let query = "query ($channel: ID!, $product: ID!, $of: ID!) {
+            byId: serviceChannel(id: $channel) { slug }
+            bySlug: serviceChannelBySlug(slug: \"rentals\") { slug }
+            inactive: serviceChannels(filter: { isActive: false }) { nodes { slug } totalCount }
+            product(id: $product) { isActive }
+            products(filter: { isActive: false }) { nodes { isActive } totalCount }
+            of: serviceChannel(id: $of) { products(includeInactive: true) { id } }
+            entities: _entities(representations: [{ __typename: \"ServiceChannel\", id: $channel }, { __typename: \"ServiceChannel\", slug: \"rentals\" }])
+                { ... on ServiceChannel { slug } } }";
+        let variables = json!({ "channel": channel, "product": product["id"], "of": product["channel"]["id"] });
+        let has_it = |data: &Value| {
+            let products = data["of"]["products"].as_array().unwrap().iter();
+            products.filter(|other| other["id"] == product["id"]).count() == 1
+        };
+        let none = json!({ "nodes": [], "totalCount": 0 });
+        for (who, client) in [("anonymous", &world.nobody), ("stranger", &world.rider)] {
+            let data = client.data(query, variables.clone()).await;
+            for field in ["byId", "bySlug", "product"] {
+                assert_eq!(data[field], Value::Null, "{who}: {field}");
+            }
+            assert_eq!((&data["inactive"], &data["products"]), (&none, &none), "{who}");
+            assert_eq!(data["entities"], json!([null, null]), "{who}");
+            assert!(!has_it(&data), "{who}");
+        }
+        let data = world.admin.data(query, variables).await;
+        let rentals = json!({ "slug": "rentals" });
+        assert_eq!((&data["byId"], &data["bySlug"]), (&rentals, &rentals));
+        assert_eq!(data["product"], json!({ "isActive": false }));
+        assert_eq!(data["products"]["totalCount"], 1);
+        assert_eq!(data["entities"], json!([rentals, rentals]));
+        assert!(has_it(&data));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn statistics_are_for_read_platform_alone_entities_included() {
+    each_world(async |world| {
+        let shown = world.nobody.data("{ activeAdvertisements(placement: HOME_BANNER) { id } products(first: 1) { nodes { id } } }", json!({})).await;
+        let query = "query ($advertisement: ID!, $product: ID!) { _entities(representations: [{ __typename: \"Advertisement\", id: $advertisement },
+            { __typename: \"Product\", id: $product }]) { ... on Advertisement { title stats { clicks } } ... on Product { name stats { rides } } } }";
+        let variables = json!({ "advertisement": shown["activeAdvertisements"][0]["id"], "product": shown["products"]["nodes"][0]["id"] });
+        for (client, sees) in [(&world.nobody, false), (&world.rider, false), (&world.admin, true)] {
+            let data = client.data(query, variables.clone()).await;
+            for entity in data["_entities"].as_array().unwrap() {
+                assert_eq!(!entity["stats"].is_null(), sees, "{entity}");
+            }
+        }
+        for operation in ["{ advertisements { totalCount } }", "{ advertisement(id: \"x\") { id } }"] {
+            assert_eq!(world.nobody.error_code(operation, json!({})).await, "UNAUTHENTICATED");
+            assert_eq!(world.rider.error_code(operation, json!({})).await, "FORBIDDEN");
+            world.admin.data(operation, json!({})).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_everyone_sees_may_be_kept_for_a_minute_and_nothing_else() {
+    each_world(async |world| {
+        let kept = "public, max-age=60";
+        for public in [
+            "{ serviceChannels { nodes { slug products { name } } } }",
+            "{ products { nodes { name } } }",
+            "{ activeAdvertisements(placement: HOME_BANNER) { title } }",
+        ] {
+            assert_eq!(world.nobody.cache_control(public).await, kept, "{public}");
+            assert_eq!(world.admin.cache_control(public).await, "no-store", "who may see more");
+        }
+        assert_eq!(
+            world.nobody.cache_control("{ products(first: 1000) { nodes { name } } }").await,
+            "no-store"
+        );
+        assert_eq!(
+            world.nobody.cache_control("{ advertisements { totalCount } }").await,
+            "no-store"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn products_are_paged_forwards_and_backwards() {
+    each_world(async |world| {
+        let query = "query ($first: Int, $after: String, $last: Int, $before: String) {
+            products(first: $first, after: $after, last: $last, before: $before) {
+                nodes { code } totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
+        let page = async |variables: Value| world.nobody.data(query, variables).await["products"].take();
+        let codes = |page: &Value| -> Vec<String> {
+            page["nodes"].as_array().unwrap().iter().map(|node| node["code"].to_string()).collect()
+        };
+        let all = page(json!({})).await;
+        let (whole, count) = (codes(&all), codes(&all).len());
+        assert!(count > 2);
+        let (mut forwards, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let next = page(json!({ "first": 1, "after": after })).await;
+            forwards.extend(codes(&next));
+            after = next["pageInfo"]["endCursor"].clone();
+            if next["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+        }
+        let (mut backwards, mut before) = (Vec::new(), Value::Null);
+        loop {
+            let next = page(json!({ "last": 1, "before": before })).await;
+            backwards.extend(codes(&next));
+            before = next["pageInfo"]["startCursor"].clone();
+            if next["pageInfo"]["hasPreviousPage"] == false {
+                break;
+            }
+        }
+        backwards.reverse();
+        assert_eq!((&forwards, &backwards), (&whole, &whole));
+        assert_eq!(all["totalCount"], count);
+        for wrong in [json!({ "first": 101 }), json!({ "first": -1 }), json!({ "first": 1, "last": 1 }), json!({ "after": "nonsense" })] {
+            assert_eq!(world.nobody.error_code(query, wrong.clone()).await, "BAD_USER_INPUT", "{wrong}");
+        }
+    })
+    .await;
+}

@@ -7,7 +7,7 @@ use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::context::PublishError as PublishFailure;
 use async_nats::jetstream::{self, AckKind, stream};
 use futures::future::BoxFuture;
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -209,11 +209,7 @@ impl Consumer {
     /// Pulls from JetStream until told to stop; begins again where the connection breaks.
     async fn run(self, context: jetstream::Context, mut stop: Stop) {
         while !stop.is_requested() {
-            let ended = tokio::select! {
-                ended = self.pull(&context) => ended,
-                () = stop.requested() => return,
-            };
-            if let Err(error) = ended {
+            if let Err(error) = self.pull(&context, &mut stop).await {
                 tracing::warn!(consumer = self.name, %error, "events cannot be pulled");
             }
             tokio::select! {
@@ -223,7 +219,13 @@ impl Consumer {
         }
     }
 
-    async fn pull(&self, context: &jetstream::Context) -> Result<(), HandlerError> {
+    /// Takes one event after the other. Told to stop, it finishes the one at hand and gives back the next, which else
+    /// nobody would get before the server misses its acknowledgement.
+    async fn pull(
+        &self,
+        context: &jetstream::Context,
+        stop: &mut Stop,
+    ) -> Result<(), HandlerError> {
         let stream = context.get_stream(STREAM).await?;
         let config = pull::Config {
             durable_name: Some(self.name.to_owned()),
@@ -236,8 +238,17 @@ impl Consumer {
         };
         let consumer: PullConsumer = stream.get_or_create_consumer(self.name, config).await?;
         let mut messages = consumer.messages().await?;
-        while let Some(message) = messages.next().await {
-            let message = message?;
+        loop {
+            let message = tokio::select! {
+                message = messages.next() => message,
+                () = stop.requested() => {
+                    if let Some(Some(Ok(message))) = messages.next().now_or_never() {
+                        message.ack_with(AckKind::Nak(None)).await?;
+                    }
+                    return Ok(());
+                }
+            };
+            let Some(message) = message.transpose()? else { return Ok(()) };
             let event: Event = match serde_json::from_slice(&message.payload) {
                 Ok(event) => event,
                 Err(error) => {
@@ -260,6 +271,5 @@ impl Consumer {
                 }
             }
         }
-        Ok(())
     }
 }

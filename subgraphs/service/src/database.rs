@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use url::Url;
 
@@ -14,7 +14,9 @@ use crate::error::StartError;
 mod postgres;
 
 /// How long a connection may be waited for.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the first connection, and the answer to a ping, may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections that read a SQLite file.
 const SQLITE_READERS: u32 = 4;
 
@@ -109,7 +111,7 @@ impl Database {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        self.read.ping().await
+        in_time(self.read.ping()).await
     }
 
     /// Fails, naming the first, where one of `tables` is missing, or stands in two schemas that are searched: then
@@ -163,6 +165,15 @@ fn parse(url: &str, schema: Option<&str>) -> Result<(String, String, Option<Stri
     let host = parsed.host_str().unwrap_or("localhost");
     let place = format!("{host}:{}{}", parsed.port().unwrap_or(5432), parsed.path());
     Ok((parsed.into(), place, named.or_else(|| schema.map(str::to_owned))))
+}
+
+/// The answer, or an error when it takes too long.
+async fn in_time<T>(answer: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    let too_late = |_| {
+        let seconds = ANSWER_TIMEOUT.as_secs();
+        Err(DbErr::Conn(RuntimeErr::Internal(format!("no answer within {seconds} seconds"))))
+    };
+    tokio::time::timeout(ANSWER_TIMEOUT, answer).await.unwrap_or_else(too_late)
 }
 
 async fn connect_sqlite(url: &str) -> Result<Database, DbErr> {

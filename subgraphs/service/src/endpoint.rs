@@ -47,6 +47,8 @@ pub(crate) async fn post<E: Executor>(
             None => too_many_streams(),
         };
     }
+    let is_anonymous =
+        !headers.contains_key(header::AUTHORIZATION) && caller.permissions.is_empty();
     let started = Instant::now();
     let response = endpoint.respond(caller, &headers, &body).await;
     let name = endpoint.subgraph.name;
@@ -55,7 +57,18 @@ pub(crate) async fn post<E: Executor>(
     if response.is_err() {
         metrics::counter!("graphql_errors_total", "service" => name).increment(1);
     }
-    axum::Json(response).into_response()
+    let cache = cache_control(&response, is_anonymous);
+    ([(header::CACHE_CONTROL, cache)], axum::Json(response)).into_response()
+}
+
+/// For how long anybody may be given this answer: as its fields say, where nobody in particular asked for it.
+fn cache_control(response: &Response, is_anonymous: bool) -> String {
+    let hint = response.cache_control;
+    if is_anonymous && response.is_ok() && hint.public && hint.max_age > 0 {
+        format!("public, max-age={}", hint.max_age)
+    } else {
+        "no-store".to_owned()
+    }
 }
 
 /// `GET /graphql`: a WebSocket, for subscriptions.

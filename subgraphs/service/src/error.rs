@@ -1,6 +1,9 @@
 //! Errors: what a client is told in `errors[].extensions.code`, and why a service cannot start.
 
+use std::sync::Arc;
+
 use async_graphql::{Error, ErrorExtensions, ServerError};
+use sea_orm::DbErr;
 
 /// The codes of top-level errors (`schema/ERRORS.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +78,10 @@ pub(crate) fn disclose(errors: &mut [ServerError]) {
             continue;
         }
         let code = classify(error);
+        if code == Code::UpstreamUnavailable {
+            tracing::error!(path = ?error.path, error = error.message, "the database does not answer");
+            "the database does not answer, try again".clone_into(&mut error.message);
+        }
         if code == Code::Internal {
             tracing::error!(path = ?error.path, error = error.message, "a resolver failed");
             "internal error".clone_into(&mut error.message);
@@ -91,7 +98,9 @@ fn classify(error: &ServerError) -> Code {
             || message == "Entity not found."
             || (message.starts_with("Variable ") && message.ends_with(" is not defined."))
     };
-    if error.source.is_some() {
+    if is_without_database(error) {
+        Code::UpstreamUnavailable
+    } else if error.source.is_some() {
         // `?` on a Rust error keeps it as the source: its text was never meant for clients.
         Code::Internal
     } else if error.path.is_empty() {
@@ -101,6 +110,13 @@ fn classify(error: &ServerError) -> Code {
     } else {
         Code::Internal
     }
+}
+
+/// Whether a resolver failed because no connection to the database could be had.
+fn is_without_database(error: &ServerError) -> bool {
+    let loaded = error.source::<Arc<DbErr>>().map(Arc::as_ref);
+    let cause = loaded.or_else(|| error.source::<DbErr>());
+    matches!(cause, Some(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)))
 }
 
 /// Why a service does not start, in one sentence for whoever started it.

@@ -68,7 +68,7 @@ pub use inbox::Inbox;
 pub use live::{Heard, Missed};
 pub use outbox::Outbox;
 pub use parts::{Parts, Peers};
-pub use peer::{Peer, PeerError, PeerIdentity};
+pub use peer::{Failure, Peer, PeerError, PeerIdentity};
 pub use problem::{AuthenticationCode, ConflictCode, Problem, ValidationCode};
 pub use random::Random;
 pub use scalar::{CurrencyCode, DateTime, MinorUnits};

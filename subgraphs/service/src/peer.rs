@@ -51,6 +51,8 @@ pub enum PeerError {
     Unavailable {
         /// The service asked.
         peer: &'static str,
+        /// What kind of failure it is.
+        failure: Failure,
         /// What went wrong.
         reason: String,
     },
@@ -64,6 +66,48 @@ pub enum PeerError {
         /// Its message.
         message: String,
     },
+}
+
+/// Why whether a peer acted is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It could not be reached, or did not answer in time.
+    Unreachable,
+    /// It does not know our service token: a mistake of configuration.
+    Unrecognised,
+    /// It was asked too often.
+    RateLimited,
+    /// A fault of its own, or an answer that is none.
+    Fault,
+}
+
+impl Failure {
+    /// The failure as `/metrics` names it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Unrecognised => "unrecognised",
+            Self::RateLimited => "rate_limited",
+            Self::Fault => "fault",
+        }
+    }
+}
+
+impl PeerError {
+    /// Whether the same question may be answered if it is asked again at once.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Unavailable { failure, .. } => *failure != Failure::RateLimited,
+            Self::Refused { .. } => false,
+        }
+    }
+
+    fn as_label(&self) -> &'static str {
+        match self {
+            Self::Unavailable { failure, .. } => failure.as_str(),
+            Self::Refused { .. } => "refused",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -86,8 +130,15 @@ struct AnswerExtensions {
     code: String,
 }
 
-/// Codes that say nothing about the question: asking again may help.
-const PASSING: [&str; 3] = ["INTERNAL", "UPSTREAM_UNAVAILABLE", "RATE_LIMITED"];
+/// Codes that say nothing about the question: asking again, at once or later, may help.
+fn passing(code: &str) -> Option<Failure> {
+    match code {
+        "INTERNAL" | "UPSTREAM_UNAVAILABLE" => Some(Failure::Fault),
+        "RATE_LIMITED" => Some(Failure::RateLimited),
+        _ => None,
+    }
+}
+
 /// One attempt may take this long.
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// How often an idempotent call is tried.
@@ -119,7 +170,7 @@ impl Peer {
         let mut attempt = 1;
         loop {
             match self.attempt(&body).await {
-                Err(PeerError::Unavailable { .. }) if attempt < ATTEMPTS => {
+                Err(error) if error.may_pass() && attempt < ATTEMPTS => {
                     tokio::time::sleep(self.pause(attempt)).await;
                     attempt += 1;
                 }
@@ -149,40 +200,45 @@ impl Peer {
         metrics::counter!("service_calls_total", "peer" => peer).increment(1);
         metrics::histogram!("service_calls_seconds", "peer" => peer)
             .record(started.elapsed().as_secs_f64());
-        if outcome.is_err() {
-            metrics::counter!("service_calls_errors_total", "peer" => peer).increment(1);
+        if let Err(error) = &outcome {
+            metrics::counter!("service_calls_errors_total", "peer" => peer, "error" => error.as_label())
+                .increment(1);
         }
         outcome
     }
 
     async fn exchange<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, PeerError> {
         let peer = self.0.identity.callee;
-        let unavailable = |reason: String| PeerError::Unavailable { peer, reason };
+        let unavailable =
+            |failure, reason: String| PeerError::Unavailable { peer, failure, reason };
         let request = Request::post("/graphql")
             .header(header::CONTENT_TYPE, "application/json")
             .header(SERVICE_TOKEN_HEADER, self.token())
             .body(body.clone())
             .expect("a fixed path and printable headers make a request");
         let sent = self.0.transport.send(request, TIMEOUT).await;
-        let answer = sent.map_err(|error: TransportError| unavailable(error.to_string()))?;
-        // The peer does not know us: a mistake of configuration, no answer to the question.
+        let answer = sent.map_err(|error: TransportError| {
+            unavailable(Failure::Unreachable, error.to_string())
+        })?;
+        // The peer does not know us, which is no answer to the question. A key may have been rotated: the next attempt
+        // comes with a new token.
         if answer.status() == http::StatusCode::UNAUTHORIZED {
-            return Err(unavailable("it refuses our service token".to_owned()));
+            *self.0.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            let reason = "it refuses our service token".to_owned();
+            return Err(unavailable(Failure::Unrecognised, reason));
         }
         let status = answer.status();
         let answer: Answer<T> = serde_json::from_slice(answer.body())
-            .map_err(|error| unavailable(format!("{status}: {error}")))?;
-        match (answer.errors.into_iter().next(), answer.data) {
-            (Some(error), _) if PASSING.contains(&error.extensions.code.as_str()) => {
-                Err(unavailable(error.message))
-            }
-            (Some(error), _) => Err(PeerError::Refused {
-                peer,
-                code: error.extensions.code,
-                message: error.message,
-            }),
-            (None, Some(data)) => Ok(data),
-            (None, None) => Err(unavailable("an answer without data".to_owned())),
+            .map_err(|error| unavailable(Failure::Fault, format!("{status}: {error}")))?;
+        let Some(AnswerError { message, extensions: AnswerExtensions { code } }) =
+            answer.errors.into_iter().next()
+        else {
+            let nothing = || unavailable(Failure::Fault, "an answer without data".to_owned());
+            return answer.data.ok_or_else(nothing);
+        };
+        match passing(&code) {
+            Some(failure) => Err(unavailable(failure, message)),
+            None => Err(PeerError::Refused { peer, code, message }),
         }
     }
 

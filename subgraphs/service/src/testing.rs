@@ -221,6 +221,16 @@ impl Client {
         request.body(Body::from(body.to_string())).expect("printable headers")
     }
 
+    /// For how long the answer to an operation may be kept, and by whom: its `cache-control`.
+    pub async fn cache_control(&self, document: &str) -> String {
+        let now = self.parts.clock.now();
+        let (token, _) = self.parts.keys.mint(self.service, self.audience, self.permissions, now);
+        let request = self.request(Some(&token), &json!({ "query": document }));
+        let Ok(answer) = self.app.clone().oneshot(request).await;
+        let value = answer.headers().get(header::CACHE_CONTROL).expect("every answer says so");
+        value.to_str().expect("printable").to_owned()
+    }
+
     /// Subscribes; the answers are `data` and `errors`, as they come, until the subscription ends.
     pub async fn subscribe(
         &self,

@@ -1,9 +1,12 @@
 //! Connects to Postgres, and finds out at the start whether what is in between keeps what we rely on.
 
-use sea_orm::sqlx::{self, PgPool};
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _, PgPool};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
+};
 
-use super::ACQUIRE_TIMEOUT;
+use super::{ACQUIRE_TIMEOUT, in_time};
 use crate::error::StartError;
 
 /// Connections of a pool.
@@ -32,6 +35,7 @@ pub(super) async fn connect(
         }
     });
     let classify = |source| classify(source, place);
+    try_once(url).await.map_err(classify)?;
     let connection = sea_orm::Database::connect(options).await.map_err(classify)?;
     require_prepared_statements(connection.get_postgres_connection_pool())
         .await
@@ -40,6 +44,18 @@ pub(super) async fn connect(
         require_path(&connection, path).await?;
     }
     Ok(connection)
+}
+
+/// Makes one connection, and closes it: the pool would try in vain for long, and not say why. What a pooler says about
+/// our parameters comes later.
+async fn try_once(url: &str) -> Result<(), DbErr> {
+    let failed = |error: sqlx::Error| DbErr::Conn(RuntimeErr::Internal(error.to_string()));
+    in_time(async {
+        let options: PgConnectOptions = url.parse().map_err(failed)?;
+        let options = options.extra_float_digits(None);
+        options.connect().await.map_err(failed)?.close().await.map_err(failed)
+    })
+    .await
 }
 
 /// Has two connections prepare statements in turns. Behind a transaction-mode pooler they meet on one connection of the

@@ -103,3 +103,26 @@ async fn a_database_that_is_not_there_is_named() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_at_once() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let url = format!("postgres://me:secret@{address}/rides");
+    let error = Database::connect(&url, None).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("cannot reach the database at {address}/rides: ")),
+        "{error}"
+    );
+    assert!(error.contains("refused"), "{error}");
+    assert!(!error.contains("secret"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up_soon() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://me@{}/rides", listener.local_addr().unwrap());
+    let error = Database::connect(&url, None).await.unwrap_err().to_string();
+    assert!(error.ends_with("no answer within 2 seconds"), "{error}");
+}

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use service::testing::{Metrics, each_database, parts};
-use service::{InProcessPeer, Parts, Peer, PeerError, PeerIdentity};
+use service::{Failure, InProcessPeer, Parts, Peer, PeerError, PeerIdentity};
 
 /// A service that gives these answers, one after the other, and keeps the tokens that it was shown.
 #[derive(Clone, Default)]
@@ -79,7 +79,8 @@ async fn a_repeatable_call_is_tried_three_times_and_another_once() {
         let unknown = peer.call_once::<Data>("mutation { act }", json!({})).await;
         assert!(matches!(unknown, Err(PeerError::Unavailable { peer: "auth", .. })), "{unknown:?}");
         assert_eq!(metrics.counter("service_calls_total{peer=\"auth\"}"), 4);
-        assert_eq!(metrics.counter("service_calls_errors_total{peer=\"auth\"}"), 3);
+        let faults = "service_calls_errors_total{peer=\"auth\",error=\"fault\"}";
+        assert_eq!(metrics.counter(faults), 3);
     })
     .await;
 }
@@ -126,6 +127,30 @@ async fn a_peer_that_is_not_there_is_unavailable() {
         let peer = parts.peer(identity, &parts.peers.auth);
         let answer = peer.call::<Data>("{ user }", json!({})).await;
         assert_eq!(answer.unwrap_err().to_string(), "`auth` is not available: cannot be reached");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_made_anew_and_one_asked_too_often_is_left_alone() {
+    with_peer(async |parts, peer, auth| {
+        auth.answer(&[ok()]);
+        peer.call::<Data>("{ user }", json!({})).await.unwrap();
+        parts.clock.advance(TimeDelta::minutes(1));
+        auth.answer(&[
+            (StatusCode::UNAUTHORIZED, json!({ "error": "Invalid service token" })),
+            ok(),
+        ]);
+        peer.call::<Data>("{ user }", json!({})).await.unwrap();
+        let tokens = auth.tokens.lock().unwrap().clone();
+        assert_eq!(tokens[0], tokens[1]);
+        assert_ne!(tokens[1], tokens[2], "a new one after the refusal");
+
+        auth.answer(&[error("RATE_LIMITED"), ok()]);
+        let failed = peer.call::<Data>("{ user }", json!({})).await;
+        let Err(PeerError::Unavailable { failure, .. }) = failed else { panic!("{failed:?}") };
+        assert_eq!(failure, Failure::RateLimited);
+        assert_eq!(auth.tokens.lock().unwrap().len(), 4, "asked once");
     })
     .await;
 }

@@ -33,3 +33,26 @@ fn a_service_speaks_for_itself_alone() {
     let (by_secret, _) = shared.mint("logistics", "auth", &["read:users"], now);
     assert!(auth.verify(&by_secret, "auth", now).is_err(), "the development mode is off");
 }
+
+#[test]
+fn a_key_of_a_service_is_rotated_without_a_gap() {
+    let (old, old_public) = key(1, "logistics/1");
+    let (new, new_public) = key(2, "logistics/2");
+    let peers = |keys: &[&serde_json::Value]| json!({ "keys": keys }).to_string();
+    let auth = |keys: &[&serde_json::Value]| {
+        ServiceKeys::per_service(&key(3, "auth").0, "auth", &peers(keys)).unwrap()
+    };
+    let now = beginning();
+    let mint = |pem: &str, key_id: &str| {
+        let keys = ServiceKeys::per_service(pem, key_id, &peers(&[])).unwrap();
+        keys.mint("logistics", "auth", &[], now).0
+    };
+    let (before, after) = (mint(&old, "logistics/1"), mint(&new, "logistics/2"));
+    // First both are published, then the new one signs, then the old one is withdrawn.
+    let both = auth(&[&old_public, &new_public]);
+    assert!(both.verify(&before, "auth", now).is_ok());
+    assert!(both.verify(&after, "auth", now).is_ok());
+    let last = auth(&[&new_public]);
+    assert!(last.verify(&before, "auth", now).is_err());
+    assert!(last.verify(&after, "auth", now).is_ok());
+}

@@ -5,6 +5,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use sea_orm::DbErr;
+use sea_orm::error::ConnAcquireErr;
 use serde_json::json;
 use service::testing::{Client, InProcessPeers, access_token, each_database, parts, signing_keys};
 use service::{AccessTokens, AllowList, Caller, Entities, MinorUnits, Parts, Subgraph};
@@ -22,6 +23,10 @@ impl Query {
 
     async fn fault(&self) -> Option<Result<i32>> {
         Some(Err(DbErr::Custom("the password of the database is swordfish".to_owned()).into()))
+    }
+
+    async fn stuck(&self) -> Option<Result<i32>> {
+        Some(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout).into()))
     }
 
     async fn double(&self, amount: MinorUnits) -> Option<MinorUnits> {
@@ -56,6 +61,14 @@ async fn a_fault_is_hidden_and_costs_one_field() {
         assert_eq!(answer["errors"][0]["message"], "internal error");
         assert_eq!(answer["errors"][0]["extensions"]["code"], "INTERNAL");
         assert!(!answer.to_string().contains("swordfish"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_no_fault_of_ours() {
+    with_app(async |client, _, _| {
+        assert_eq!(client.error_code("{ stuck }", json!({})).await, "UPSTREAM_UNAVAILABLE");
     })
     .await;
 }

@@ -1,7 +1,9 @@
-//! What `compose.yaml`, `.env.example` and the `Dockerfile` say of each other, as far as it can be read.
+//! What `compose.yaml`, `.env.example`, the `Dockerfile` and the manifests say of each other, as far as it can be read.
 
 #[expect(dead_code, reason = "the tests of the processes read more of it")]
 mod compose;
+#[path = "packaging/kubernetes.rs"]
+mod kubernetes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +61,18 @@ fn the_image_has_every_binary_that_is_run() {
     let run: BTreeSet<&str> = run.map(|service| service.command[0].as_str()).collect();
     assert_eq!(run, binaries);
     assert!(DOCKERFILE.contains("\nUSER ridegraph\n"), "the image does not run as root");
+}
+
+/// Cargo reads them all, whichever it builds.
+#[test]
+fn the_image_is_built_with_every_member_of_the_workspace() {
+    let manifest = include_str!("../../Cargo.toml");
+    let members = manifest.split_once("members = [").and_then(|(_, rest)| rest.split_once(']'));
+    let ignored = include_str!("../../.dockerignore");
+    for member in members.expect("the workspace has members").0.split('"').skip(1).step_by(2) {
+        let folder = member.split('/').next().unwrap();
+        assert!(ignored.lines().any(|line| line == format!("!{folder}")), "{member}");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, Statement};
 
+use crate::running::authority;
+
 /// The value of a variable that `scripts/test processes` sets.
 pub(crate) fn required(variable: &str) -> String {
     std::env::var(variable)
@@ -36,20 +38,35 @@ impl FreshDatabase {
         format!("{}_{service}", self.name)
     }
 
-    /// How many rows the answer says there are, wherever the tables stand.
+    /// How many rows there are, wherever the tables stand.
     pub(crate) async fn count(&self, from: &str) -> i64 {
-        let url = required("TEST_DATABASE_URL");
-        let (base, _) = url.rsplit_once('/').unwrap();
-        let mut options = ConnectOptions::new(format!("{base}/{}", self.name));
-        options.map_sqlx_postgres_opts(|options| {
-            options.options([("search_path", "auth,logistics,platform,public")])
-        });
-        let database = Database::connect(options).await.unwrap();
+        let database = self.connect().await;
         let sql = format!("SELECT count(*) AS rows FROM {from}");
         let statement = Statement::from_string(database.get_database_backend(), sql);
         let row = database.query_one_raw(statement).await.unwrap().unwrap();
         database.close().await.unwrap();
         row.try_get("", "rows").unwrap()
+    }
+
+    /// Runs a statement in the database.
+    pub(crate) async fn run(&self, sql: &str) {
+        let database = self.connect().await;
+        database.execute_unprepared(sql).await.unwrap();
+        database.close().await.unwrap();
+    }
+
+    async fn connect(&self) -> DatabaseConnection {
+        let mut options = ConnectOptions::new(self.url(&authority(&required("TEST_DATABASE_URL"))));
+        options.map_sqlx_postgres_opts(|options| {
+            options.options([("search_path", "auth,logistics,platform,public")])
+        });
+        Database::connect(options).await.unwrap()
+    }
+
+    /// The database, as its owner reaches it at this address.
+    pub(crate) fn url(&self, address: &str) -> String {
+        let (name, password) = (&self.name, Self::PASSWORD);
+        format!("postgres://{name}:{password}@{address}/{name}")
     }
 
     pub(crate) async fn drop(self) {

@@ -56,8 +56,18 @@ impl Processes {
 
     /// Ends a process and starts it again, with the settings that it had.
     pub(crate) fn restart(&mut self, name: &str) {
+        self.stop(name);
+        self.start_again(name);
+    }
+
+    /// Ends a process.
+    pub(crate) fn stop(&mut self, name: &str) {
         self.end_one(name);
         self.running.retain(|(running, _)| running != name);
+    }
+
+    /// Starts a process that was ended, and waits until it is well.
+    pub(crate) fn start_again(&mut self, name: &str) {
         self.start_one(name);
         self.wait_until_healthy(name);
     }

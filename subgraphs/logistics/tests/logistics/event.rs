@@ -48,7 +48,7 @@ async fn a_new_user_has_a_riders_record_and_a_second_telling_changes_nothing() {
                 kind: "user.created",
                 aggregate: "user",
                 aggregate_id: user_id,
-                payload: json!({ "userId": user_id }),
+                payload: json!({ "userId": user_id, "firstName": "Robin", "lastName": "Doe", "roles": ["RIDER"] }),
             };
             let transaction = world.parts.database.begin().await.unwrap();
             auth.record(&transaction, event).await.unwrap();

@@ -141,6 +141,12 @@ impl Bus {
         self.live.watch(entity)
     }
 
+    /// How many in this process watch the entity.
+    #[cfg(feature = "testing")]
+    pub(crate) fn watchers(&self, entity: Uuid) -> usize {
+        self.live.watchers(entity)
+    }
+
     /// Tells whoever watches the event's entity, on every replica, at most once and with no outbox: for what the next
     /// telling makes worthless, such as a position.
     pub async fn tell(&self, event: &Event) {

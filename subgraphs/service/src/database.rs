@@ -67,12 +67,21 @@ impl Database {
     ///
     /// On SQLite it holds the writer from the start (`BEGIN IMMEDIATE`).
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.write
-            .begin_with_options(TransactionOptions {
+        let database = self.write.clone();
+        // Whoever waits may go away, as a client does that hangs up. Left in the middle of `BEGIN`, sqlx gives the
+        // connection back with the transaction open, and what the next one writes on it is never committed.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the task lives as long as one statement, and its transaction ends with it where nobody takes it"
+        )]
+        let begun = tokio::spawn(async move {
+            let options = TransactionOptions {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
                 ..TransactionOptions::default()
-            })
-            .await
+            };
+            database.begin_with_options(options).await
+        });
+        begun.await.map_err(|error| DbErr::Custom(error.to_string()))?
     }
 
     /// A turn at `what`, which one replica has at a time, until it is dropped; none where another has it. SQLite has

@@ -64,6 +64,12 @@ impl Live {
         }
     }
 
+    /// How many watch the entity.
+    #[cfg(feature = "testing")]
+    pub(crate) fn watchers(&self, entity: Uuid) -> usize {
+        self.topics().get(&entity).map_or(0, broadcast::Sender::receiver_count)
+    }
+
     fn topics(&self) -> MutexGuard<'_, Topics> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -298,6 +298,11 @@ pub fn told(bus: &Bus, kinds: &'static [&'static str]) -> impl Stream<Item = Eve
     })
 }
 
+/// How many in this process watch the entity: a subscription watches from its beginning.
+pub fn watchers(bus: &Bus, entity: Uuid) -> usize {
+    bus.watchers(entity)
+}
+
 /// Counts what this thread does, for as long as it lives: `#[tokio::test]` runs on one thread.
 pub struct Metrics {
     recorder: &'static PrometheusRecorder,

@@ -93,6 +93,48 @@ async fn a_transaction_that_is_dropped_changes_nothing_and_frees_the_writer() {
     .await;
 }
 
+/// Waits for what was begun and abandoned to be over; a transaction that stays open fails the test.
+async fn while_begun(database: &Database) {
+    // This connection's own transaction has written if it is one that was left open.
+    let open = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL OR EXISTS (SELECT FROM pg_stat_activity \
+         WHERE datname = current_database() AND state LIKE 'idle in transaction%') AS open";
+    for _ in 0..1_000 {
+        let open = Statement::from_string(DbBackend::Postgres, open);
+        let row = database.read.query_one_raw(open).await.unwrap().unwrap();
+        if !row.try_get::<bool>("", "open").unwrap() {
+            return;
+        }
+    }
+    panic!("a transaction is open that nobody will end");
+}
+
+/// A client that goes away drops its request anywhere. Were a connection left in the transaction that had just begun,
+/// the next one's writes on it would never be committed.
+#[tokio::test]
+async fn a_transaction_that_is_abandoned_as_it_begins_leaves_nothing_open() {
+    each_database(async |database| {
+        database.write.execute_unprepared("CREATE TABLE thing (id INTEGER)").await.unwrap();
+        for polls in 0..12 {
+            {
+                let mut begin = std::pin::pin!(database.begin());
+                for _ in 0..polls {
+                    if futures::poll!(begin.as_mut()).is_ready() {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            }
+            database.write.execute_unprepared("INSERT INTO thing VALUES (1)").await.unwrap();
+            if database.backend() == DbBackend::Postgres {
+                while_begun(&database).await;
+            }
+        }
+        let things = Statement::from_string(database.backend(), "SELECT id FROM thing");
+        assert_eq!(database.read.query_all_raw(things).await.unwrap().len(), 12);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_database_that_is_not_there_is_named() {
     let error = Database::connect("sqlite:///no/such/folder/ride.db", None).await.unwrap_err();

@@ -2,11 +2,17 @@
 
 use sea_orm_migration::prelude::*;
 
+mod dispatch;
 mod fleet;
 mod ride;
 mod safety;
 
 /// The migrations of logistics, in order.
 pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(fleet::Migration), Box::new(ride::Migration), Box::new(safety::Migration)]
+    vec![
+        Box::new(fleet::Migration),
+        Box::new(ride::Migration),
+        Box::new(safety::Migration),
+        Box::new(dispatch::Migration),
+    ]
 }

@@ -1,32 +1,20 @@
-//! What operations and drivers do with a driver: approve, reject, suspend; go online, say where they are.
+//! What operations and drivers do with a driver: approve, reject, suspend; go online and offline.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, Condition, IntoActiveModel};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, DbErr, IntoActiveModel, QuerySelect};
 use serde_json::json;
-use service::{
-    Batch, Caller, ConflictCode, DateTime, NewEvent, Problem, ValidationCode, authenticated,
-    error::bad_user_input,
-};
+use service::{Caller, ConflictCode, DateTime, NewEvent, Problem, ValidationCode, authenticated};
 use uuid::Uuid;
 
-use crate::driver::{Driver, DriverByUser};
+use crate::driver::Driver;
 use crate::fleet::Fleet;
-use crate::geo::Point;
 use crate::kind::{DriverAvailability, DriverStatus};
-use crate::scalar::CoordinatesInput;
-use crate::shift;
-use crate::table::{driver, vehicle};
+use crate::table::{driver, registration, vehicle};
 use crate::vehicle::required_text;
-
-/// Clocks of phones differ: a point may be this far ahead.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(2);
-/// The most points in one report.
-const POINTS_LIMIT: usize = 500;
+use crate::{saga, shift};
 
 #[derive(InputObject)]
 struct ApproveDriverInput {
@@ -52,19 +40,6 @@ struct SetDriverAvailabilityInput {
     vehicle_id: Option<ID>,
 }
 
-#[derive(InputObject)]
-struct ReportDriverLocationInput {
-    points: Vec<LocationPointInput>,
-}
-
-#[derive(InputObject)]
-struct LocationPointInput {
-    coordinates: CoordinatesInput,
-    heading: Option<f64>,
-    speed_meters_per_second: Option<f64>,
-    recorded_at: DateTime,
-}
-
 /// A driver, or why not.
 type Changed = Result<Result<driver::Model, Problem>>;
 
@@ -88,12 +63,6 @@ macro_rules! driver_payload {
 }
 
 driver_payload!(ApproveDriverPayload RejectDriverPayload SuspendDriverPayload SetDriverAvailabilityPayload);
-
-#[derive(SimpleObject)]
-struct ReportDriverLocationPayload {
-    accepted: i32,
-    problems: Vec<Problem>,
-}
 
 /// The mutations of drivers.
 #[derive(Default)]
@@ -139,16 +108,6 @@ impl DriverMutation {
     ) -> Option<Result<SetDriverAvailabilityPayload>> {
         Some(set_availability(ctx, &input).await.map(Into::into))
     }
-
-    /// High-frequency; batches of points are accepted, the newest wins.
-    #[graphql(directive = authenticated::apply())]
-    async fn report_driver_location(
-        &self,
-        ctx: &Context<'_>,
-        input: ReportDriverLocationInput,
-    ) -> Option<Result<ReportDriverLocationPayload>> {
-        Some(report(ctx, input.points).await)
-    }
 }
 
 /// What operations decide of a driver.
@@ -175,9 +134,12 @@ async fn decide(ctx: &Context<'_>, id: &ID, decision: &Decision) -> Changed {
     }
     let Ok(id) = id.parse::<Uuid>() else { return Ok(Err(Problem::not_found("driver"))) };
     let transaction = fleet.parts.database.begin().await?;
-    let Some(row) = driver::Entity::find_by_id(id).one(&transaction).await? else {
-        return Ok(Err(Problem::not_found("driver")));
-    };
+    let found = driver::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?;
+    let Some(row) = found else { return Ok(Err(Problem::not_found("driver"))) };
+    if is_being_registered(&transaction, id).await? {
+        let message = "the registration is not over: wait for it, or cancel it";
+        return Ok(Err(Problem::conflict(ConflictCode::IN_PROGRESS, message)));
+    }
     if row.availability == DriverAvailability::OnRide && !matches!(decision, Decision::Approve) {
         return Ok(Err(Problem::conflict(
             ConflictCode::DRIVER_BUSY,
@@ -224,13 +186,27 @@ async fn decide(ctx: &Context<'_>, id: &ID, decision: &Decision) -> Changed {
     Ok(Ok(row))
 }
 
+/// Whether the driver may still be taken back: then nothing is decided about them.
+async fn is_being_registered(
+    transaction: &DatabaseTransaction,
+    driver_id: Uuid,
+) -> Result<bool, DbErr> {
+    let open = registration::Entity::find()
+        .filter(registration::Column::DriverId.eq(driver_id))
+        .filter(registration::Column::Status.is_in(saga::OPEN));
+    Ok(open.count(transaction).await? > 0)
+}
+
 async fn set_availability(ctx: &Context<'_>, input: &SetDriverAvailabilityInput) -> Changed {
     let user_id = Caller::of(ctx).require_user()?;
     let fleet = Fleet::of(ctx);
     let now = fleet.parts.clock.now();
     let transaction = fleet.parts.database.begin().await?;
-    let found =
-        driver::Entity::find().filter(driver::Column::UserId.eq(user_id)).one(&transaction).await?;
+    let found = driver::Entity::find()
+        .filter(driver::Column::UserId.eq(user_id))
+        .lock_exclusive()
+        .one(&transaction)
+        .await?;
     let Some(row) = found else { return Ok(Err(Problem::not_found("driver"))) };
     if row.availability == DriverAvailability::OnRide {
         return Ok(Err(Problem::conflict(ConflictCode::DRIVER_BUSY, "the driver is on a ride")));
@@ -277,47 +253,4 @@ async fn set_availability(ctx: &Context<'_>, input: &SetDriverAvailabilityInput)
     fleet.outbox.commit(transaction).await?;
     fleet.bell.notify_waiters();
     Ok(Ok(row))
-}
-
-/// Keeps the newest point: one row per driver, however often they report.
-async fn report(
-    ctx: &Context<'_>,
-    points: Vec<LocationPointInput>,
-) -> Result<ReportDriverLocationPayload> {
-    let user_id = Caller::of(ctx).require_user()?;
-    if points.len() > POINTS_LIMIT {
-        return Err(bad_user_input(format!("a report holds {POINTS_LIMIT} points at most")));
-    }
-    let fleet = Fleet::of(ctx);
-    let refused = |problem| ReportDriverLocationPayload { accepted: 0, problems: vec![problem] };
-    let Some(driver) = Batch::<DriverByUser>::of(ctx).one(user_id).await? else {
-        return Ok(refused(Problem::not_found("driver")));
-    };
-    let latest = fleet.parts.clock.now() + CLOCK_SKEW;
-    let sound = |point: &&LocationPointInput| {
-        Point::from(point.coordinates).is_valid() && point.recorded_at.0 <= latest
-    };
-    let accepted = points.iter().filter(sound).count();
-    let Some(newest) = points.iter().filter(sound).max_by_key(|point| point.recorded_at.0) else {
-        let message = "no point is on the globe and in the past";
-        return Ok(refused(Problem::validation(
-            ValidationCode::OUT_OF_RANGE,
-            &["points"],
-            message,
-        )));
-    };
-    let older = Condition::any()
-        .add(driver::Column::LocatedAt.is_null())
-        .add(driver::Column::LocatedAt.lt(newest.recorded_at.0));
-    driver::Entity::update_many()
-        .col_expr(driver::Column::Latitude, Expr::value(newest.coordinates.latitude))
-        .col_expr(driver::Column::Longitude, Expr::value(newest.coordinates.longitude))
-        .col_expr(driver::Column::Heading, Expr::value(newest.heading))
-        .col_expr(driver::Column::Speed, Expr::value(newest.speed_meters_per_second))
-        .col_expr(driver::Column::LocatedAt, Expr::value(newest.recorded_at.0))
-        .filter(driver::Column::Id.eq(driver.id))
-        .filter(older)
-        .exec(&fleet.parts.database.write)
-        .await?;
-    Ok(ReportDriverLocationPayload { accepted: i32::try_from(accepted)?, problems: vec![] })
 }

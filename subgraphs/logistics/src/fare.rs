@@ -1,6 +1,7 @@
 //! What a trip costs: in whole minor units, rounded once, half to even.
 
 use crate::geo::Point;
+use crate::surge::Surge;
 
 /// Roads are longer than the crow flies.
 const ROAD_FACTOR_PER_MILLE: i64 = 1_300;
@@ -36,15 +37,17 @@ impl Trip {
     }
 }
 
-/// The fare: base, distance and time, never less than the minimum. `None` where it is no amount of money any more.
-pub(crate) fn fare(rates: Rates, trip: Trip) -> Option<i64> {
+/// The fare: base, distance and time, never less than the minimum, times the surge. `None` where it is no amount of money
+/// any more.
+pub(crate) fn fare(rates: Rates, trip: Trip, surge: Surge) -> Option<i64> {
     let (meters, seconds) = (i128::from(trip.meters), i128::from(trip.seconds));
     // In thousandths of sixtieths, so that only the end is rounded.
     let exact = i128::from(rates.base_fare) * 60_000
         + i128::from(rates.per_kilometer) * meters * 60
         + i128::from(rates.per_minute) * seconds * 1_000;
-    let rounded = divide_half_even(exact, 60_000);
-    i64::try_from(rounded.max(i128::from(rates.minimum_fare))).ok()
+    let least = exact.max(i128::from(rates.minimum_fare) * 60_000);
+    let rounded = divide_half_even(least * i128::from(surge.tenths()), 600_000);
+    i64::try_from(rounded).ok()
 }
 
 fn divide_half_even(amount: i128, by: i128) -> i128 {
@@ -65,18 +68,22 @@ mod tests {
 
     #[test]
     fn adds_base_distance_and_time() {
-        assert_eq!(fare(RATES, Trip { meters: 10_000, seconds: 1_200 }), Some(250 + 1_200 + 600));
+        let trip = Trip { meters: 10_000, seconds: 1_200 };
+        assert_eq!(fare(RATES, trip, Surge::NONE), Some(250 + 1_200 + 600));
+        assert_eq!(fare(RATES, trip, Surge::from_tenths(15)), Some(3_075));
     }
 
     #[test]
     fn is_never_less_than_the_minimum() {
-        assert_eq!(fare(RATES, Trip { meters: 0, seconds: 0 }), Some(500));
+        let nowhere = Trip { meters: 0, seconds: 0 };
+        assert_eq!(fare(RATES, nowhere, Surge::NONE), Some(500));
+        assert_eq!(fare(RATES, nowhere, Surge::from_tenths(12)), Some(600));
     }
 
     #[test]
     fn rounds_halves_to_even() {
         let rates = Rates { base_fare: 0, per_kilometer: 1, per_minute: 0, minimum_fare: 0 };
-        let cost = |meters| fare(rates, Trip { meters, seconds: 0 });
+        let cost = |meters| fare(rates, Trip { meters, seconds: 0 }, Surge::NONE);
         assert_eq!(
             [cost(500), cost(1_500), cost(2_500), cost(2_501)],
             [Some(0), Some(2), Some(2), Some(3)]

@@ -30,14 +30,6 @@ impl Fleet {
         ctx.data_unchecked::<Arc<Self>>()
     }
 
-    /// The driver that a user is.
-    pub(crate) async fn driver_of(&self, user_id: Uuid) -> Result<Option<driver::Model>, DbErr> {
-        driver::Entity::find()
-            .filter(driver::Column::UserId.eq(user_id))
-            .one(&self.parts.database.read)
-            .await
-    }
-
     /// The driver of an id, as a client writes it.
     pub(crate) async fn driver(&self, id: &ID) -> Result<Option<driver::Model>, DbErr> {
         let Ok(id) = id.parse::<Uuid>() else { return Ok(None) };
@@ -47,6 +39,11 @@ impl Fleet {
     /// The ride of an id, as a client writes it.
     pub(crate) async fn ride(&self, id: &ID) -> Result<Option<ride::Model>, DbErr> {
         let Ok(id) = id.parse::<Uuid>() else { return Ok(None) };
+        self.ride_of(id).await
+    }
+
+    /// The ride of an id, as it is now.
+    pub(crate) async fn ride_of(&self, id: Uuid) -> Result<Option<ride::Model>, DbErr> {
         ride::Entity::find_by_id(id).one(&self.parts.database.read).await
     }
 }

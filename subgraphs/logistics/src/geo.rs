@@ -38,6 +38,13 @@ impl Point {
         2.0 * EARTH_RADIUS_METERS * chord.sqrt().min(1.0).asin()
     }
 
+    /// The point of the unit sphere.
+    pub(crate) fn vector(self) -> [f64; 3] {
+        let (latitude, longitude) = (self.latitude.to_radians(), self.longitude.to_radians());
+        let around = latitude.cos();
+        [around * longitude.cos(), around * longitude.sin(), latitude.sin()]
+    }
+
     /// A box that holds every point within `meters`: it may cross the antimeridian, and near a pole it goes all around.
     pub(crate) fn bounds(self, meters: f64) -> Bounds {
         let angle = meters / EARTH_RADIUS_METERS;
@@ -65,6 +72,13 @@ impl Point {
     }
 }
 
+/// The square of the straight line through the unit sphere between two points this far apart: what a database can
+/// compare distances by, without trigonometry.
+pub(crate) fn chord_squared(meters: f64) -> f64 {
+    let half = (meters / EARTH_RADIUS_METERS / 2.0).min(std::f64::consts::FRAC_PI_2);
+    (2.0 * half.sin()).powi(2)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -86,6 +100,16 @@ mod tests {
         let paris = Point { latitude: 48.8566, longitude: 2.3522 };
         let meters = berlin.meters_to(paris);
         assert!((meters - 877_500.0).abs() < 1_500.0, "{meters}");
+    }
+
+    #[test]
+    fn a_chord_is_as_long_as_the_way_says() {
+        let (a, b) = (
+            Point { latitude: 52.52, longitude: 179.99 },
+            Point { latitude: 52.53, longitude: -179.99 },
+        );
+        let between: f64 = a.vector().iter().zip(b.vector()).map(|(a, b)| (a - b).powi(2)).sum();
+        assert!((between / chord_squared(a.meters_to(b)) - 1.0).abs() < 1e-6);
     }
 
     proptest! {

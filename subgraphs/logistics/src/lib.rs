@@ -4,34 +4,50 @@
 //!    the workers, [`start`] does both.
 //! 2. A user becomes a driver through `registration`, whose work the `saga` does step by step; `availability` is what
 //!    operations and the driver then do with the `driver` and its `vehicle`s.
-//! 3. A `product`'s price for a trip is computed by `fare` and locked in a `quote`.
-//! 4. A `ride` is asked for in `ride_mutation`, offered by `dispatch`, and changed in one place, `ride_change`, along the
-//!    states of `transition`. When it is over, both sides say what they think in `rating`.
-//! 5. `nearby` shows cars on a map, `share` a ride to whoever holds a link, `safety_alert` calls for help, and `shift` adds up
+//! 3. A `product`'s price for a trip is computed by `fare`, raised by `surge`, and locked in a `quote`.
+//! 4. A `ride` is asked for in `ride_request`, offered by `dispatch` to the drivers that `search` finds in the `cell`s
+//!    around, and changed by `ride_step`, `ride_cancel` and `ride_assign` in one place, `ride_change`, along the states of
+//!    `transition`. When it is over, both sides say what they think in `rating`.
+//! 5. `subscription` tells who watches; `nearby` shows cars on a map, `share` a ride to whoever holds a link, `safety_alert` calls for help, and `shift` adds up
 //!    what a driver earned.
 //! 6. `user` and `product` are other services' entities, of which logistics knows some fields more.
 
 mod availability;
+mod cancellation_fee;
+mod cell;
+mod deactivation;
 mod dispatch;
 mod driver;
 mod fare;
 mod fleet;
 mod geo;
 mod kind;
+mod location;
 mod nearby;
+mod offer;
+mod pin;
 mod product;
 mod quote;
 mod rating;
 mod registration;
+mod registration_rescue;
 mod ride;
+mod ride_assign;
+mod ride_cancel;
 mod ride_change;
-mod ride_mutation;
+mod ride_payload;
+mod ride_request;
+mod ride_step;
 mod safety_alert;
 mod saga;
+mod saga_step;
 mod scalar;
+mod search;
 mod settings;
 mod share;
 mod shift;
+mod subscription;
+mod surge;
 mod table;
 mod transition;
 mod user;
@@ -39,7 +55,7 @@ mod vehicle;
 
 use std::sync::Arc;
 
-use async_graphql::{EmptySubscription, MergedObject, Schema};
+use async_graphql::MergedObject;
 use axum::Router;
 use sea_orm::DbErr;
 use service::{
@@ -52,6 +68,7 @@ pub use quote::QuoteKey;
 pub use settings::{Config, Settings};
 
 use crate::fleet::Fleet;
+use crate::subscription::Subscription;
 
 const NAME: &str = "logistics";
 const TABLES: [&str; 13] = [
@@ -75,7 +92,7 @@ struct Query(
     driver::DriverQuery,
     registration::RegistrationQuery,
     ride::RideQuery,
-    dispatch::OfferQuery,
+    offer::OfferQuery,
     user::UserQuery,
     product::ProductQuery,
     nearby::NearbyQuery,
@@ -86,9 +103,14 @@ struct Query(
 #[derive(Default, MergedObject)]
 struct Mutation(
     registration::RegistrationMutation,
+    registration_rescue::RegistrationRescue,
     availability::DriverMutation,
     vehicle::VehicleMutation,
-    ride_mutation::RideMutation,
+    location::LocationMutation,
+    ride_request::RequestMutation,
+    ride_step::StepMutation,
+    ride_cancel::CancelMutation,
+    ride_assign::AssignMutation,
     rating::RatingMutation,
     share::ShareMutation,
     safety_alert::SafetyAlertMutation,
@@ -96,9 +118,7 @@ struct Mutation(
 
 /// The schema as composition reads it.
 pub fn sdl() -> String {
-    federation_sdl(
-        &service::schema(Query::default(), Mutation::default(), EmptySubscription).finish(),
-    )
+    federation_sdl(&service::schema(Query::default(), Mutation::default(), Subscription).finish())
 }
 
 /// Logistics, ready to run: its routes are there, its workers wait.
@@ -167,10 +187,9 @@ pub async fn build(config: Config, parts: Parts) -> Result<Logistics, StartError
     fleet.outbox.start_relay(parts.database.clone(), parts.bus.clone(), &mut tasks);
     consume(&fleet, &mut tasks);
 
-    let schema: Schema<Query, Mutation, EmptySubscription> =
-        service::schema(Query::default(), Mutation::default(), EmptySubscription)
-            .data(Arc::clone(&fleet))
-            .finish();
+    let schema = service::schema(Query::default(), Mutation::default(), Subscription)
+        .data(Arc::clone(&fleet))
+        .finish();
     let subgraph = Subgraph {
         name: NAME,
         sdl: federation_sdl(&schema),
@@ -190,10 +209,17 @@ fn consume(fleet: &Arc<Fleet>, tasks: &mut Tasks) {
     inbox.consume(
         &fleet.parts.bus,
         "logistics-riders",
-        &["user.created"],
+        &["user.created", "user.deactivated"],
         move |transaction, event| {
             let fleet = Arc::clone(&told);
-            Box::pin(async move { Ok(rating::user_created(&fleet, transaction, event).await?) })
+            Box::pin(async move {
+                match event.kind.as_str() {
+                    "user.deactivated" => {
+                        deactivation::user_deactivated(&fleet, transaction, event).await
+                    }
+                    _ => Ok(rating::user_created(&fleet, transaction, event).await?),
+                }
+            })
         },
         tasks,
     );
@@ -204,7 +230,7 @@ fn entities(parts: &Parts) -> Entities {
     let of = || database.clone();
     let (drivers, by_user, vehicles, by_driver) = (of(), of(), of(), of());
     let (rides, active, sessions, newest, rated) = (of(), of(), of(), of(), of());
-    let (alerts, by_ride) = (of(), of());
+    let (alerts, by_ride, events) = (of(), of(), of());
     Entities::new()
         .with(&[("Driver", "id")], move || driver::DriverById(drivers.clone()))
         .with(&[("Driver", "userId"), ("User", "id")], move || {
@@ -214,6 +240,7 @@ fn entities(parts: &Parts) -> Entities {
         .with(&[], move || vehicle::VehiclesByDriver(by_driver.clone()))
         .with(&[("Ride", "id")], move || ride::RideById(rides.clone()))
         .with(&[], move || ride::ActiveRideByRider(active.clone()))
+        .with(&[], move || ride::EventsByRide(events.clone()))
         .with(&[("DriverRegistrationSession", "id")], move || {
             registration::RegistrationById(sessions.clone())
         })

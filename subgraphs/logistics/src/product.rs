@@ -12,6 +12,8 @@ use crate::geo::Point;
 use crate::kind::{ServiceType, VehicleType};
 use crate::quote::{LIFE, Quote};
 use crate::scalar::{CoordinatesInput, Money};
+use crate::search::Wanted;
+use crate::surge::{self, Surge};
 
 /// A product of platform, by key, with what a quote requires to be known of it.
 #[derive(SimpleObject)]
@@ -125,14 +127,19 @@ impl RideQuote {
 
     /// How long the nearest driver needs; null where none is near.
     async fn pickup_eta_seconds(&self, ctx: &Context<'_>) -> Option<Result<i32>> {
-        dispatch::pickup_eta_seconds(Fleet::of(ctx), &self.quote)
-            .await
-            .transpose()
-            .map(|eta| Ok(eta?))
+        let (latitude, longitude) = self.quote.pickup;
+        let wanted = Wanted {
+            pickup: Point { latitude, longitude },
+            service_type: self.quote.service_type,
+            vehicle_types: self.quote.vehicle_types.clone(),
+        };
+        let eta = dispatch::pickup_eta_seconds(Fleet::of(ctx), &wanted).await;
+        eta.transpose().map(|eta| Ok(eta?))
     }
 
+    /// By how much riders waiting near the pickup have raised the price.
     async fn surge_multiplier(&self) -> f64 {
-        1.0
+        Surge::from_tenths(self.quote.surge_tenths).multiplier()
     }
 
     async fn token(&self) -> &str {
@@ -160,12 +167,12 @@ impl Product {
         dropoff: CoordinatesInput,
     ) -> Option<Result<RideQuote>> {
         let rate_card = self.rate_card.as_ref().filter(|_| self.is_known)?;
-        Some(self.price(ctx, rate_card, pickup.into(), dropoff.into()))
+        Some(self.price(ctx, rate_card, pickup.into(), dropoff.into()).await)
     }
 }
 
 impl Product {
-    fn price(
+    async fn price(
         &self,
         ctx: &Context<'_>,
         rate_card: &RateCard,
@@ -179,7 +186,14 @@ impl Product {
         }
         let fleet = Fleet::of(ctx);
         let trip = Trip::between(pickup, dropoff);
-        let fare = fare(rate_card.rates(), trip).ok_or("a fare is larger than money can be")?;
+        let wanted = Wanted {
+            pickup,
+            service_type: self.service_type,
+            vehicle_types: self.vehicle_types.clone(),
+        };
+        let surge = surge::at(fleet, &wanted).await?;
+        let fare =
+            fare(rate_card.rates(), trip, surge).ok_or("a fare is larger than money can be")?;
         let quote = Quote {
             rider_id: Caller::of(ctx).user_id(),
             product_id: self.id.parse()?,
@@ -192,6 +206,7 @@ impl Product {
             vehicle_types: self.vehicle_types.clone(),
             meters: i32::try_from(trip.meters)?,
             seconds: i32::try_from(trip.seconds)?,
+            surge_tenths: surge.tenths(),
             exp: (fleet.parts.clock.now() + LIFE).timestamp(),
         };
         let token = fleet.quotes.sign(&quote)?;

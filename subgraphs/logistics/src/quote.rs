@@ -32,6 +32,7 @@ pub(crate) struct Quote {
     pub(crate) vehicle_types: Vec<VehicleType>,
     pub(crate) meters: i32,
     pub(crate) seconds: i32,
+    pub(crate) surge_tenths: i64,
     /// Seconds since the epoch.
     pub(crate) exp: i64,
 }

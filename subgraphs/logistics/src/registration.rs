@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, DatabaseConnection, QueryOrder, SqlErr};
+use sea_orm::{ActiveValue::Set, DatabaseConnection, DatabaseTransaction, QueryOrder, SqlErr};
 use serde::{Deserialize, Serialize};
 use service::{
     Batch, BatchLoad, Caller, Claim, ConflictCode, Connection, DateTime, Direction, Keyset, Page,
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::driver::{Driver, DriverById};
 use crate::fleet::Fleet;
 use crate::kind::{RegistrationStatus, ServiceType, VehicleType};
-use crate::table::registration;
+use crate::table::{driver, registration};
 use crate::user::User;
 use crate::vehicle::{VehicleDetailsInput, required_text};
 
@@ -42,6 +42,17 @@ pub(crate) enum StepName {
     ValidateUser,
     CreateDriver,
     GrantDriverRole,
+}
+
+impl StepName {
+    /// Its name in metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::ValidateUser => "VALIDATE_USER",
+            Self::CreateDriver => "CREATE_DRIVER",
+            Self::GrantDriverRole => "GRANT_DRIVER_ROLE",
+        }
+    }
 }
 
 /// How a step goes.
@@ -310,7 +321,7 @@ async fn register(
             }
         }
     }
-    if fleet.driver_of(user_id).await?.is_some() {
+    if driver_of(user_id, &transaction).await?.is_some() {
         return Ok(Err(vec![already_registered()]));
     }
     let row = registration::ActiveModel {
@@ -337,6 +348,14 @@ async fn register(
     fleet.outbox.commit(transaction).await?;
     fleet.bell.notify_waiters();
     Ok(Ok(row))
+}
+
+/// The driver that a user is.
+async fn driver_of(
+    user_id: Uuid,
+    transaction: &DatabaseTransaction,
+) -> Result<Option<driver::Model>, DbErr> {
+    driver::Entity::find().filter(driver::Column::UserId.eq(user_id)).one(transaction).await
 }
 
 fn already_registered() -> Problem {

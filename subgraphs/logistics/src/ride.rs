@@ -210,12 +210,8 @@ impl Ride {
     }
 
     async fn events(&self, ctx: &Context<'_>) -> Result<Vec<RideEvent>> {
-        let rows = ride_event::Entity::find()
-            .filter(ride_event::Column::RideId.eq(self.0.id))
-            .order_by_asc(ride_event::Column::Version)
-            .all(&Fleet::of(ctx).parts.database.read)
-            .await?;
-        let event = |row: ride_event::Model| RideEvent {
+        let rows = Batch::<EventsByRide>::of(ctx).one(self.0.id).await?.unwrap_or_default();
+        let event = |row: Arc<ride_event::Model>| RideEvent {
             id: row.id.into(),
             status: row.status,
             occurred_at: row.occurred_at.into(),
@@ -313,6 +309,30 @@ impl BatchLoad for RideById {
     async fn load(&self, keys: &[Uuid]) -> Result<HashMap<Uuid, Arc<ride::Model>>, DbErr> {
         let rows = ride::Entity::find().filter(ride::Column::Id.is_in(keys.iter().copied()));
         Ok(rows.all(&self.0).await?.into_iter().map(|row| (row.id, Arc::new(row))).collect())
+    }
+}
+
+/// What happened to rides, oldest first.
+pub(crate) struct EventsByRide(pub(crate) DatabaseConnection);
+
+impl BatchLoad for EventsByRide {
+    type Key = Uuid;
+    type Value = Vec<Arc<ride_event::Model>>;
+    const NAME: &'static str = "Ride.events";
+
+    async fn load(
+        &self,
+        keys: &[Uuid],
+    ) -> Result<HashMap<Uuid, Vec<Arc<ride_event::Model>>>, DbErr> {
+        let rows = ride_event::Entity::find()
+            .filter(ride_event::Column::RideId.is_in(keys.iter().copied()))
+            .order_by_asc(ride_event::Column::RideId)
+            .order_by_asc(ride_event::Column::Version);
+        let mut found: HashMap<Uuid, Vec<Arc<ride_event::Model>>> = HashMap::new();
+        for row in rows.all(&self.0).await? {
+            found.entry(row.ride_id).or_default().push(Arc::new(row));
+        }
+        Ok(found)
     }
 }
 

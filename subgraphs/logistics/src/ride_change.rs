@@ -8,10 +8,10 @@ use service::{ConflictCode, NewEvent, Problem};
 use uuid::Uuid;
 
 use crate::fleet::Fleet;
-use crate::kind::{DriverAvailability, RideActor, RideStatus};
-use crate::rating;
+use crate::kind::{DriverAvailability, DriverStatus, RideActor, RideStatus};
 use crate::table::{driver, ride, ride_event};
 use crate::transition::{Step, is_final, transition};
+use crate::{rating, shift};
 
 /// Who does what.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,8 @@ pub(crate) enum Refusal {
     VersionConflict,
     /// The driver, or the rider, is on another ride.
     Busy,
+    /// The driver has just gone offline, or was suspended.
+    NotAvailable,
 }
 
 impl Refusal {
@@ -45,6 +47,9 @@ impl Refusal {
             ),
             Self::Busy => {
                 Problem::conflict(ConflictCode::DRIVER_BUSY, "the driver is on another ride")
+            }
+            Self::NotAvailable => {
+                Problem::conflict(ConflictCode::NOT_AVAILABLE, "the driver does not take rides now")
             }
         }
     }
@@ -109,8 +114,7 @@ pub(crate) async fn apply_in(
     let row =
         row.ok_or_else(|| DbErr::RecordNotFound("the ride that was just changed".to_owned()))?;
     note(fleet, transaction, &row, change.actor).await?;
-    follow(fleet, transaction, ride, &row).await?;
-    Ok(Ok(row))
+    Ok(follow(fleet, transaction, ride, &row).await?.map(|()| row))
 }
 
 /// Writes the row of history and the event.
@@ -164,30 +168,55 @@ async fn follow(
     transaction: &DatabaseTransaction,
     before: &ride::Model,
     after: &ride::Model,
-) -> Result<(), DbErr> {
+) -> Result<Result<(), Refusal>, DbErr> {
     let released =
         before.driver_id.filter(|id| is_final(after.status) || after.driver_id != Some(*id));
     if let Some(driver_id) = released {
-        set_availability(transaction, driver_id, DriverAvailability::Available).await?;
+        release(fleet, transaction, driver_id).await?;
     }
-    if let Some(driver_id) = after.driver_id.filter(|id| before.driver_id != Some(*id)) {
-        set_availability(transaction, driver_id, DriverAvailability::OnRide).await?;
+    if let Some(driver_id) = after.driver_id.filter(|id| before.driver_id != Some(*id))
+        && !engage(transaction, driver_id).await?
+    {
+        return Ok(Err(Refusal::NotAvailable));
     }
     if after.status == RideStatus::Completed {
         rating::count_ride(fleet, transaction, after.rider_id).await?;
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
-async fn set_availability(
-    transaction: &DatabaseTransaction,
-    driver_id: Uuid,
-    availability: DriverAvailability,
-) -> Result<(), DbErr> {
-    driver::Entity::update_many()
-        .col_expr(driver::Column::Availability, Expr::value(availability))
+/// Puts the driver on a ride; says whether they still take rides.
+async fn engage(transaction: &DatabaseTransaction, driver_id: Uuid) -> Result<bool, DbErr> {
+    let engaged = driver::Entity::update_many()
+        .col_expr(driver::Column::Availability, Expr::value(DriverAvailability::OnRide))
         .filter(driver::Column::Id.eq(driver_id))
+        .filter(driver::Column::Availability.eq(DriverAvailability::Available))
+        .filter(driver::Column::Status.eq(DriverStatus::Approved))
+        .filter(driver::Column::SuspendedAt.is_null())
         .exec(transaction)
         .await?;
+    Ok(engaged.rows_affected == 1)
+}
+
+/// Takes the driver off a ride: free for the next one, unless they were suspended meanwhile.
+async fn release(
+    fleet: &Fleet,
+    transaction: &DatabaseTransaction,
+    driver_id: Uuid,
+) -> Result<(), DbErr> {
+    let leaves = |availability: DriverAvailability| {
+        driver::Entity::update_many()
+            .col_expr(driver::Column::Availability, Expr::value(availability))
+            .filter(driver::Column::Id.eq(driver_id))
+            .filter(driver::Column::Availability.eq(DriverAvailability::OnRide))
+    };
+    let free = leaves(DriverAvailability::Available)
+        .filter(driver::Column::SuspendedAt.is_null())
+        .exec(transaction)
+        .await?;
+    if free.rows_affected == 0 {
+        leaves(DriverAvailability::Offline).exec(transaction).await?;
+        shift::end(fleet, transaction, driver_id).await?;
+    }
     Ok(())
 }

@@ -157,6 +157,9 @@ impl VehicleDetailsInput {
     }
 }
 
+/// The longest text in a form, in characters.
+pub(crate) const TEXT_LIMIT: usize = 200;
+
 /// A text that must be there and short.
 pub(crate) fn required_text(text: &str, path: &[&str]) -> Option<Problem> {
     let name = path.last().copied().unwrap_or_default();
@@ -167,11 +170,11 @@ pub(crate) fn required_text(text: &str, path: &[&str]) -> Option<Problem> {
             format!("{name} is missing"),
         ));
     }
-    (text.chars().count() > 200).then(|| {
+    (text.chars().count() > TEXT_LIMIT).then(|| {
         Problem::validation(
             ValidationCode::TOO_LONG,
             path,
-            format!("{name} is longer than 200 characters"),
+            format!("{name} is longer than {TEXT_LIMIT} characters"),
         )
     })
 }

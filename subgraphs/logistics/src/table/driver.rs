@@ -29,6 +29,10 @@ pub(crate) struct Model {
     pub heading: Option<f64>,
     pub speed: Option<f64>,
     pub located_at: Option<DateTime<Utc>>,
+    pub cell: Option<i32>,
+    pub x: Option<f64>,
+    pub y: Option<f64>,
+    pub z: Option<f64>,
     pub created_at: DateTime<Utc>,
 }
 

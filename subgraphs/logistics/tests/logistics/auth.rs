@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use service::SigningKeys;
 use service::access_token::JWKS_PATH;
+use tokio::sync::Notify;
 
 /// What auth is asked for, and how it answers. The clones are one.
 #[derive(Clone, Default)]
@@ -20,6 +21,14 @@ struct State {
     mood: Mood,
     drivers: BTreeSet<String>,
     keys_seen: Vec<String>,
+    gate: Arc<Gate>,
+}
+
+/// Where a call is held: it says that it is there, and waits to be let go.
+#[derive(Default)]
+struct Gate {
+    reached: Notify,
+    opened: Notify,
 }
 
 /// How auth answers.
@@ -36,11 +45,41 @@ pub(crate) enum Mood {
     RefusesRole,
     /// The role is granted, but the answer is lost.
     LosesAnswers,
+    /// The role stays where it is.
+    RefusesRevocation,
+    /// A grant waits for [`Auth::let_go`] before it is made.
+    HoldsGrants,
+    /// A grant is made, but the answer waits for [`Auth::let_go`].
+    HoldsAnswers,
 }
 
 impl Auth {
     pub(crate) fn set(&self, mood: Mood) {
         self.0.lock().unwrap().mood = mood;
+    }
+
+    fn mood(&self) -> Mood {
+        self.0.lock().unwrap().mood
+    }
+
+    fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.0.lock().unwrap().gate)
+    }
+
+    async fn hold(&self) {
+        let gate = self.gate();
+        gate.reached.notify_one();
+        gate.opened.notified().await;
+    }
+
+    /// Waits until a call is held.
+    pub(crate) async fn holds_one(&self) {
+        self.gate().reached.notified().await;
+    }
+
+    /// Lets the held call go on.
+    pub(crate) fn let_go(&self) {
+        self.gate().opened.notify_one();
     }
 
     /// Whether the user has the role DRIVER.
@@ -58,7 +97,18 @@ impl Auth {
         Router::new()
             .route(
                 "/graphql",
-                post(move |Json(body): Json<Value>| async move { auth.answer(&body) }),
+                post(move |Json(body): Json<Value>| async move {
+                    let is_grant = body["query"].as_str().unwrap().contains("grantRole");
+                    let mood = auth.mood();
+                    if is_grant && mood == Mood::HoldsGrants {
+                        auth.hold().await;
+                    }
+                    let answer = auth.answer(&body);
+                    if is_grant && mood == Mood::HoldsAnswers {
+                        auth.hold().await;
+                    }
+                    answer
+                }),
             )
             .route(JWKS_PATH, get(|| async { Json(jwks) }))
     }
@@ -85,6 +135,11 @@ impl Auth {
             }
             Json(json!({ "data": { "change": { "problems": [] } } })).into_response()
         } else if query.contains("revokeRole") {
+            if state.mood == Mood::RefusesRevocation {
+                let problem = json!({ "code": "IN_PROGRESS", "message": "not now" });
+                return Json(json!({ "data": { "change": { "problems": [problem] } } }))
+                    .into_response();
+            }
             state.drivers.remove(&user_id);
             Json(json!({ "data": { "change": { "problems": [] } } })).into_response()
         } else {

@@ -3,12 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod auth;
+mod deactivation;
+mod dispatch;
 mod event;
+mod explain;
 mod fleet;
 mod quote;
 mod race;
 mod registration;
+mod registration_rescue;
 mod ride;
 mod safety;
+mod saga_kill;
+mod subscription;
 mod visibility;
 mod world;

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use service::testing::{Client, Metrics};
 
-use crate::world::{PICKUP, change, each_world, text};
+use crate::world::{PICKUP, change, each_world, point, text};
+
+const SYDNEY: (f64, f64) = (-33.8688, 151.2093);
 
 /// One field of an entity by its key.
 async fn field(client: &Client, type_name: &str, id: &str, selection: &str) -> Value {
@@ -20,6 +22,8 @@ async fn a_ride_is_for_its_rider_its_driver_and_operations() {
         let (rider, stranger) = (world.sign_in(&[]), world.sign_in(&[]));
         let support = world.sign_in(&["read:rides"]).client;
         let driver = world.driver_at(PICKUP).await;
+        // Far away: no offer reaches them.
+        let other_driver = world.driver_at(SYDNEY).await.account.client;
         let ride = world.requested_ride(&rider).await;
         let id = text(&ride["id"]);
         let by_query = "query ($id: ID!) { ride(id: $id) { id } }";
@@ -41,17 +45,125 @@ async fn a_ride_is_for_its_rider_its_driver_and_operations() {
             );
             assert_eq!(field(client, "Ride", &id, "id").await, json!({ "id": id }), "{name}");
         }
-        assert_eq!(
-            stranger.client.data(by_query, json!({ "id": id })).await,
-            json!({ "ride": null })
-        );
+        for (name, client) in [("stranger", &stranger.client), ("another driver", &other_driver)] {
+            let seen = client.data(by_query, json!({ "id": id })).await;
+            assert_eq!(seen, json!({ "ride": null }), "{name}");
+            assert_eq!(field(client, "Ride", &id, "id").await, json!(null), "{name}, by entity");
+        }
         assert_eq!(world.client.error_code(by_query, json!({ "id": id })).await, "UNAUTHENTICATED");
-        assert_eq!(
-            field(&stranger.client, "Ride", &id, "id").await,
-            json!(null),
-            "stranger, by entity"
-        );
         assert_eq!(field(&world.client, "Ride", &id, "id").await, json!(null), "nobody, by entity");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_offered_ride_is_its_drivers_to_see_only_while_the_offer_stands() {
+    each_world(async |world| {
+        let (first, second) = (world.driver_at(PICKUP).await, world.driver_at(PICKUP).await);
+        let ride = world.requested_ride(&world.sign_in(&[])).await;
+        let id = text(&ride["id"]);
+        let sees = async |client: &Client| field(client, "Ride", &id, "id startPin").await;
+        let offered = json!({ "id": id, "startPin": null });
+        assert_eq!(sees(&first.account.client).await, offered);
+        assert_eq!(sees(&second.account.client).await, offered);
+        let accept = json!({ "rideId": id, "expectedVersion": ride["version"] });
+        change(&first.account.client, "acceptRide", accept).await;
+        assert_eq!(sees(&first.account.client).await, offered, "the assigned driver");
+        assert_eq!(sees(&second.account.client).await, json!(null), "another has it");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_riders_rides_and_rating_are_theirs_and_their_drivers() {
+    each_world(async |world| {
+        let rider = world.sign_in(&[]);
+        let driver = world.driver_at(PICKUP).await;
+        let other_driver = world.driver_at(SYDNEY).await.account.client;
+        let ride = world.requested_ride(&rider).await;
+        for ((mutation, mut input), version) in [
+            ("acceptRide", json!({})),
+            ("arriveAtPickup", json!({})),
+            ("startRide", json!({ "pin": ride["startPin"] })),
+            ("completeRide", json!({ "distanceMeters": 1 })),
+        ]
+        .into_iter()
+        .zip(1..)
+        {
+            input["rideId"] = ride["id"].clone();
+            input["expectedVersion"] = json!(version);
+            change(&driver.account.client, mutation, input).await;
+        }
+        let rate = json!({ "rideId": ride["id"], "score": 4 });
+        change(&driver.account.client, "rateRide", rate).await;
+        let next = world.requested_ride(&rider).await;
+
+        let of = async |client: &Client| {
+            field(client, "User", &rider.id, "riderRating rides { nodes { id } } activeRide { id }")
+                .await
+        };
+        let all = json!({
+            "riderRating": 4.0, "activeRide": { "id": next["id"] },
+            "rides": { "nodes": [{ "id": next["id"] }, { "id": ride["id"] }] },
+        });
+        assert_eq!(of(&rider.client).await, all, "themselves");
+        assert_eq!(of(&world.sign_in(&["read:rides"]).client).await, all, "operations");
+        let nothing = json!({ "riderRating": null, "rides": null, "activeRide": null });
+        assert_eq!(of(&world.client).await, nothing, "nobody");
+        assert_eq!(of(&world.sign_in(&[]).client).await, nothing, "a stranger");
+        assert_eq!(of(&other_driver).await, nothing, "a driver who has nothing to do with them");
+        let mut rating_alone = nothing;
+        rating_alone["riderRating"] = json!(4.0);
+        assert_eq!(of(&driver.account.client).await, rating_alone, "a driver of theirs");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn cars_near_by_are_for_whoever_signed_in_nameless_and_on_a_grid() {
+    each_world(async |world| {
+        let (latitude, longitude) = PICKUP;
+        world.driver_at((latitude + 0.000_7, longitude - 0.000_6)).await;
+        let map = "query ($near: CoordinatesInput!) { nearbyDrivers(near: $near) { coordinates { latitude longitude } vehicleType } }";
+        let near = json!({ "near": point(PICKUP) });
+        assert_eq!(world.client.error_code(map, near.clone()).await, "UNAUTHENTICATED");
+        let seen = world.sign_in(&[]).client.data(map, near).await["nearbyDrivers"][0].take();
+        for axis in ["latitude", "longitude"] {
+            let steps = seen["coordinates"][axis].as_f64().unwrap() / 0.002;
+            assert!((steps - steps.round()).abs() < 1e-6, "{axis} is not on the grid: {seen}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn earnings_and_registrations_are_for_the_driver_and_operations() {
+    each_world(async |world| {
+        let driver = world.driver_at(PICKUP).await;
+        let other_driver = world.driver_at(SYDNEY).await.account.client;
+        let found = field(&driver.account.client, "User", &driver.account.id, "driverRegistration { id }").await;
+        let id = text(&found["driverRegistration"]["id"]);
+        let by_query = "query ($id: ID!) { driverRegistration(id: $id) { id } }";
+        let strangers = [&world.sign_in(&[]).client, &other_driver];
+        for client in strangers {
+            assert_eq!(field(client, "DriverRegistrationSession", &id, "id").await, json!(null));
+            let seen = client.data(by_query, json!({ "id": id })).await;
+            assert_eq!(seen, json!({ "driverRegistration": null }));
+        }
+        assert_eq!(field(&world.client, "DriverRegistrationSession", &id, "id").await, json!(null));
+        assert_eq!(world.client.error_code(by_query, json!({ "id": id })).await, "UNAUTHENTICATED");
+        for client in [&driver.account.client, &world.sign_in(&["read:drivers"]).client] {
+            assert_eq!(field(client, "DriverRegistrationSession", &id, "id").await, json!({ "id": id }));
+        }
+        // Refused is null without a word; what one may see is answered, here with a complaint about the times.
+        let earnings = "query ($id: ID!) { driver(id: $id) { earnings(from: \"2026-02-01T00:00:00Z\", to: \"2026-01-01T00:00:00Z\") { rideCount } } }";
+        let asked = json!({ "id": driver.driver_id });
+        for client in strangers {
+            assert_eq!(client.data(earnings, asked.clone()).await["driver"]["earnings"], json!(null));
+        }
+        for client in [&driver.account.client, &world.sign_in(&["read:drivers"]).client] {
+            assert_eq!(client.error_code(earnings, asked.clone()).await, "BAD_USER_INPUT");
+        }
     })
     .await;
 }
@@ -98,6 +210,7 @@ async fn a_position_is_for_the_driver_the_rider_under_way_and_operations() {
         assert!(sees(&driver.account.client).await, "themselves");
         assert!(sees(&world.sign_in(&["read:drivers"]).client).await, "operations");
         assert!(!sees(&world.sign_in(&[]).client).await, "a stranger");
+        assert!(!sees(&world.driver_at(SYDNEY).await.account.client).await, "another driver");
         assert!(!sees(&world.client).await, "nobody");
     })
     .await;
@@ -114,6 +227,8 @@ async fn licence_rides_and_registration_are_for_the_driver_and_operations() {
         let hidden = json!({ "licenseNumber": null, "rides": null });
         assert_eq!(licence(&world.client).await, hidden, "nobody");
         assert_eq!(licence(&stranger).await, hidden, "stranger");
+        let other_driver = world.driver_at(SYDNEY).await.account.client;
+        assert_eq!(licence(&other_driver).await, hidden, "another driver");
         let own = json!({ "licenseNumber": "B072RRE2I55", "rides": { "nodes": [] } });
         assert_eq!(licence(&driver.account.client).await, own);
         assert_eq!(licence(&world.sign_in(&["read:drivers", "read:rides"]).client).await, own);

@@ -39,6 +39,14 @@ pub(crate) struct World {
 pub(crate) struct Account {
     pub(crate) id: String,
     pub(crate) client: Client,
+    token: String,
+}
+
+impl Account {
+    /// The same account, through another process.
+    pub(crate) fn through(&self, router: &Client) -> Self {
+        Self { client: router.bearer(&self.token), ..self.clone() }
+    }
 }
 
 /// A driver who takes rides.
@@ -54,20 +62,23 @@ pub(crate) async fn each_world(test: impl AsyncFn(World)) {
     each_database(async |database| test(World::start(database).await).await).await;
 }
 
+async fn start(parts: &Parts) -> Logistics {
+    let config = Config {
+        share_page: Some("https://ride.example/follow/".to_owned()),
+        ..Config::new(QuoteKey::new(b"a secret that only these tests know"))
+    };
+    logistics::build(config, parts.clone()).await.unwrap()
+}
+
 impl World {
     async fn start(database: Database) -> Self {
         migrations::up(&database.write, Owner::Logistics).await.unwrap();
         let (parts, peers) = parts(database);
         let (auth, keys) = (Auth::default(), signing_keys());
         peers.auth.bind(auth.app(&keys));
-        let config = Config {
-            share_page: Some("https://ride.example/follow/".to_owned()),
-            ..Config::new(QuoteKey::new(b"a secret that only these tests know"))
-        };
-        let logistics = logistics::build(config, parts.clone()).await.unwrap();
-        let client = Client::new("logistics", logistics.app(), &parts);
+        let logistics = start(&parts).await;
         Self {
-            client,
+            client: Client::new("logistics", logistics.app(), &parts),
             auth,
             workers: logistics.workers(),
             product_id: Uuid::from_u128(1).to_string(),
@@ -77,18 +88,23 @@ impl World {
         }
     }
 
+    /// Another process of the same service, which reaches the database in its own way.
+    pub(crate) async fn another_process(&self, database: Database) -> Logistics {
+        start(&Parts { database, ..self.parts.clone() }).await
+    }
+
     /// Somebody new, with these scopes.
     pub(crate) fn sign_in(&self, scopes: &[&str]) -> Account {
         let id = self.parts.clock.new_id();
         let token = access_token(&self.keys, id, scopes, self.parts.clock.now());
-        Account { id: id.to_string(), client: self.client.bearer(token) }
+        Account { id: id.to_string(), client: self.client.bearer(&token), token }
     }
 
     /// The same account, after time has passed: access tokens live for a quarter of an hour.
     pub(crate) fn renew(&self, account: &Account) -> Account {
         let token =
             access_token(&self.keys, account.id.parse().unwrap(), &[], self.parts.clock.now());
-        Account { id: account.id.clone(), client: self.client.bearer(token) }
+        Account { id: account.id.clone(), client: self.client.bearer(&token), token }
     }
 
     pub(crate) fn operator(&self) -> Client {

@@ -20,10 +20,10 @@ use tower_http::cors::CorsLayer;
 use crate::config::{Config, CorsConfig, Limits, SubscriptionsConfig};
 use crate::error::RequestError;
 use crate::graph::CurrentGraph;
+use crate::request_context::always_forwarded;
 use crate::respond::graphql;
 use crate::serve::{Live, Serving};
 use crate::service_token::Clock;
-use crate::subgraphs::always_forwarded;
 
 /// Where GraphQL is served.
 const GRAPHQL_PATH: &str = "/graphql";

@@ -26,8 +26,8 @@ use crate::graphql_request::GraphqlRequest;
 use crate::graphql_transport_ws::{Message, MessageKind, PROTOCOL};
 use crate::listener::{Listener, OperationId, Told, Word};
 use crate::prepared_request::PreparedRequest;
+use crate::request_context::RequestContext;
 use crate::respond::peer;
-use crate::subgraphs::RequestContext;
 
 /// A close frame has room for so many bytes of reason.
 const REASON_BYTES: usize = 123;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use crate::error::StartError;
-use crate::subgraphs::ROUTERS_OWN_HEADERS;
+use crate::request_context::ROUTERS_OWN_HEADERS;
 
 /// All settings. The file `router.yaml` of the repository is the commented example.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

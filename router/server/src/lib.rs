@@ -45,6 +45,7 @@ mod listener;
 mod media_type;
 mod operation_size;
 mod prepared_request;
+mod request_context;
 mod respond;
 mod rollout;
 mod serve;

@@ -13,7 +13,7 @@ use crate::event_source::{EventSource, Failure, SourceEvent};
 use crate::graph::{Graph, Prepared};
 use crate::graphql_request::GraphqlRequest;
 use crate::listener::{Listener, Told};
-use crate::subgraphs::RequestContext;
+use crate::request_context::RequestContext;
 
 /// Ready to be executed.
 pub(crate) struct PreparedRequest {

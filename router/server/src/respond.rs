@@ -19,7 +19,7 @@ use crate::error::{RequestError, executed};
 use crate::graphql_request::{Asked, GraphqlRequest};
 use crate::media_type::{Accepted, MediaType};
 use crate::prepared_request::PreparedRequest;
-use crate::subgraphs::RequestContext;
+use crate::request_context::RequestContext;
 
 /// `GET` and `POST /graphql`, and WebSockets there.
 pub(crate) async fn graphql(State(app): State<Arc<App>>, request: Request<Body>) -> Response {

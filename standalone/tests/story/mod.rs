@@ -1,5 +1,7 @@
 //! The story: a ride goes from registration to rating, through one endpoint, whatever stands behind it.
 
+mod watched;
+
 use reqwest::Client;
 use serde_json::{Value, json};
 use service::{AccessClaims, SigningKeys};
@@ -355,12 +357,15 @@ impl<'a> Story<'a> {
         let offer = self.until(driver, offers, json!({}), offered).await;
         self.until(rival, offers, json!({}), offered).await;
         assert_eq!(offer["startPin"], Value::Null, "the PIN is the rider's");
+        let mut watched = self.watches(rider, ride).await;
 
         let selection = "ride { status version }";
         let with = |version: &Value| json!({ "rideId": ride, "expectedVersion": version });
         let accepted =
             self.does(Some(driver), "acceptRide", selection, with(&offer["version"])).await;
         assert_eq!(accepted["ride"]["status"], "ACCEPTED");
+        let seen = watched.reaches("ACCEPTED").await;
+        assert_eq!(seen["driver"], json!({ "user": { "firstName": "Dora" } }));
         assert_eq!(self.problem(rival, "acceptRide", with(&offer["version"])).await, "RIDE_TAKEN");
         let arrived = self
             .does(Some(driver), "arriveAtPickup", selection, with(&accepted["ride"]["version"]))
@@ -379,9 +384,12 @@ impl<'a> Story<'a> {
         assert_eq!(self.problem(driver, "startRide", start(wrong)).await, "WRONG_PIN");
         let started = self.does(Some(driver), "startRide", selection, start(pin)).await;
         assert_eq!(started["ride"]["status"], "IN_PROGRESS");
+        watched.reaches("IN_PROGRESS").await;
         let complete = json!({ "rideId": ride, "distanceMeters": 2600, "expectedVersion": started["ride"]["version"] });
         let completed = self.does(Some(driver), "completeRide", selection, complete).await;
         assert_eq!(completed["ride"]["status"], "COMPLETED");
+        watched.reaches("COMPLETED").await;
+        assert_eq!(watched.next().await, None, "nothing follows");
     }
 
     async fn is_rated(&self, rider: &User, driver: &User, ride: &str, driver_id: &str) {

@@ -17,8 +17,8 @@ async fn use_tables(client: &DatabaseConnection, number: i32) -> Result<(), DbEr
         )
     };
     for sql in [
-        "INSERT INTO auth_outbox (id, kind, aggregate, aggregate_id, payload, created_at, next_at) \
-         VALUES (gen_random_uuid(), $1, 'test', gen_random_uuid(), '{}', now(), now())",
+        "INSERT INTO auth_outbox (id, kind, aggregate, aggregate_id, payload, created_at) \
+         VALUES (gen_random_uuid(), $1, 'test', gen_random_uuid(), '{}', now())",
         "INSERT INTO auth_idempotency (caller, operation, key, request_hash, result_id, created_at) \
          VALUES ($1, 'count', 'key', '', gen_random_uuid(), now()) ON CONFLICT (caller, operation, key) DO NOTHING",
         "UPDATE auth_idempotency SET request_hash = request_hash || '.' WHERE caller = $1",

@@ -20,7 +20,7 @@ async fn deactivate(world: &World, user_id: &str) {
         kind: "user.deactivated",
         aggregate: "user",
         aggregate_id: user_id.parse().unwrap(),
-        payload: json!({ "userId": user_id }),
+        payload: json!({ "userId": user_id, "reason": "closed on request" }),
     };
     let transaction = world.parts.database.begin().await.unwrap();
     auth.record(&transaction, event).await.unwrap();

@@ -40,6 +40,13 @@ pub(crate) async fn create(manager: &SchemaManager<'_>, owner: &str) -> Result<(
         .and_where(Expr::col("published_at").is_not_null())
         .to_owned();
     manager.create_index(published).await?;
+    let parked = Index::create()
+        .name(format!("{outbox}_parked"))
+        .table(Alias::new(&outbox))
+        .col("seq")
+        .and_where(Expr::col("parked_at").is_not_null())
+        .to_owned();
+    manager.create_index(parked).await?;
 
     let inbox = Table::create()
         .table(Alias::new(format!("{owner}_inbox")))

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::world::{World, accounts};
 /// The binary, killed when the test ends.
 struct Router {
     process: Child,
+    log: BufReader<ChildStderr>,
     address: SocketAddr,
 }
 
@@ -27,20 +28,20 @@ impl Router {
         if folder.join("router.yaml").exists() {
             command.args(["--config", "router.yaml"]);
         }
-        let process = command
+        let mut process = command
             .args(["--compose", "supergraph.yaml", "--listen", &address.to_string()])
             .current_dir(folder)
             .env("RUST_LOG", "info")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        Self { process, address }
+        let log = BufReader::new(process.stderr.take().unwrap());
+        Self { process, log, address }
     }
 
     /// Reads the log until a line contains `text`.
     fn wait_for_log(&mut self, text: &str) {
-        let log = BufReader::new(self.process.stderr.as_mut().unwrap());
-        for line in log.lines() {
+        for line in self.log.by_ref().lines() {
             if line.unwrap().contains(text) {
                 return;
             }
@@ -198,7 +199,7 @@ async fn it_ends_cleanly_on_term() {
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     let status = router.process.wait().unwrap();
     let mut rest = String::new();
-    router.process.stderr.take().unwrap().read_to_string(&mut rest).unwrap();
+    router.log.read_to_string(&mut rest).unwrap();
     assert!(status.success(), "{status}: {rest}");
 }
 

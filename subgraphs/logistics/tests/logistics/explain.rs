@@ -139,10 +139,10 @@ struct Explained<'a> {
 }
 
 impl Explained<'_> {
-    /// What the service did since the last time, the relay apart.
+    /// What the service did since the last time, events apart.
     fn check(&mut self, name: &str) {
         let plans = self.plans.take();
-        let plans: Vec<String> = plans.into_iter().filter(|plan| !is_of_relay(plan)).collect();
+        let plans: Vec<String> = plans.into_iter().filter(|plan| !is_of_events(plan)).collect();
         self.hold(name, &plans);
     }
 
@@ -329,12 +329,14 @@ impl Explained<'_> {
             tokio::task::yield_now().await;
         }
         let plans = self.plans.take();
-        let plans: Vec<String> = plans.into_iter().filter(|plan| is_of_relay(plan)).collect();
+        let plans: Vec<String> = plans.into_iter().filter(|plan| is_of_events(plan)).collect();
         self.hold("the outbox looked through", &plans);
     }
 }
 
-/// The relay works beside, whatever is asked.
-fn is_of_relay(plan: &str) -> bool {
-    plan.contains("pg_try_advisory") || plan.contains("logistics_outbox")
+/// The relay and the consumers work beside, whatever is asked.
+fn is_of_events(plan: &str) -> bool {
+    ["pg_try_advisory", "logistics_outbox", "logistics_inbox", "logistics_delivery"]
+        .iter()
+        .any(|name| plan.contains(name))
 }

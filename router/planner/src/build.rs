@@ -58,6 +58,10 @@ struct Position {
     condition: Condition,
     /// All classes that objects at the path can have, here or elsewhere.
     universe: TypeSet,
+    /// The fetches that tell the types of objects above, where the path goes by them: what is asked from here waits for them.
+    after: Touched,
+    /// The fetches that tell the types of these objects, where only an interface object stands for them here.
+    told: Touched,
     /// Where the objects stand of which these are fields.
     above: Option<Rc<Position>>,
     /// Where the same objects stood first, before hops.
@@ -195,6 +199,8 @@ impl<'a> Builder<'a> {
             overlay: OverlayId::NONE,
             condition: Condition::always(),
             universe: TypeSet::one(root),
+            after: Touched::new(),
+            told: Touched::new(),
             above: None,
             origin: None,
         }
@@ -233,7 +239,17 @@ impl<'a> Builder<'a> {
     }
 
     fn placements(&mut self, placements: Placements, at: &Position) -> Result<Touched, PlanError> {
-        let mut touched = Touched::new();
+        let (types, placements) = placements.into_iter().partition(|((_, way), (demand, _))| {
+            demand.is_typename() && matches!(way, Way::Hop(_))
+        });
+        let mut touched = self.tell_types(types, &placements, at)?;
+        let with_types;
+        let at = if touched.is_empty() {
+            at
+        } else {
+            with_types = Position { told: &at.told | &touched, ..at.clone() };
+            &with_types
+        };
         let mut hops: IndexMap<SubgraphId, Vec<Wanted>> = IndexMap::new();
         for ((_, way), (demand, classes)) in placements {
             match way {
@@ -245,6 +261,36 @@ impl<'a> Builder<'a> {
             touched.extend(self.hop(to, &wanted, at)?);
         }
         Ok(touched)
+    }
+
+    /// Asks for the types of objects for which only an interface object stands: it comes first, since what is wanted of some
+    /// types only may have to wait for it.
+    fn tell_types(
+        &mut self,
+        types: Placements,
+        others: &Placements,
+        at: &Position,
+    ) -> Result<Touched, PlanError> {
+        let mut touched = Touched::new();
+        for ((_, way), (demand, classes)) in types {
+            let Way::Hop(to) = way else { continue };
+            // Where it is the planner that wants it, then for the sake of the others.
+            let mut condition = at.condition.clone();
+            if demand.output.is_none() {
+                let others = others.values().map(|(other, _)| other);
+                let others = others.filter(|other| self.is_narrower(other, &classes));
+                let any = others.fold(Condition::never(), |any, other| any.or(&other.condition));
+                condition = condition.and(&any);
+            }
+            let at = Position { condition, ..at.clone() };
+            touched.extend(self.hop(to, &[(demand, classes)], &at)?);
+        }
+        Ok(touched)
+    }
+
+    /// Whether something is wanted of some objects of these classes only.
+    fn is_narrower(&self, demand: &Demand, classes: &[TypeId]) -> bool {
+        classes.iter().any(|class| demand.is_narrower_than(self.search.supergraph, *class))
     }
 
     /// Builds something with a frame open, as the search had it when it found the way.
@@ -273,6 +319,14 @@ impl<'a> Builder<'a> {
     fn classes_in(&self, id: TypeId, subgraph: SubgraphId) -> TypeSet {
         let classes = self.search.supergraph.query_graph().classes(id, subgraph);
         classes.cloned().unwrap_or_else(|| TypeSet::one(id))
+    }
+
+    /// The runtime types of objects of these classes of which something is wanted.
+    fn wanted_types(&self, demand: &Demand, classes: &[TypeId]) -> TypeSet {
+        let graph = self.search.supergraph.query_graph();
+        let all: TypeSet =
+            classes.iter().flat_map(|class| graph.runtime_types(*class).iter()).collect();
+        demand.types.as_ref().map_or_else(|| all.clone(), |wanted| wanted.intersection(&all))
     }
 
     /// The names of the object types that objects of these classes have.

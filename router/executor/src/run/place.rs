@@ -62,7 +62,7 @@ impl<E: FnMut(RowId) -> bool, V: FnMut(RowId, &[PlaceStep]) -> ControlFlow<()>> 
             None => return ControlFlow::Break(()),
         }
         match path {
-            [Step::Types(types), rest @ ..] if types.admits(self.rows.type_id(row)) => {
+            [Step::Types(types), rest @ ..] if types.contains(self.rows.type_id(row)) => {
                 self.row(row, rest)
             }
             [Step::Types(_) | Step::Items | Step::AnyItems, ..] => ControlFlow::Continue(()),

@@ -66,7 +66,7 @@ impl Representations {
     pub(crate) fn add(&mut self, rows: &Rows, row: RowId, templates: &[Template]) {
         let type_id = rows.type_id(row);
         let admits = |template: &&Template| {
-            template.types.as_ref().is_none_or(|types| types.admits(type_id))
+            template.types.as_ref().is_none_or(|types| types.contains(type_id))
         };
         let Some(template) = templates.iter().find(admits) else { return };
         let before = self.json.len();

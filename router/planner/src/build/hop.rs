@@ -14,7 +14,7 @@ use crate::entry_name::position;
 use crate::overlay::OverlayId;
 use crate::search::{Frame, Hop, Node};
 use crate::selection::SelectionId;
-use crate::{Condition, ContextValue, PlanError, RepresentationSelection};
+use crate::{Condition, ContextValue, PathElement, PlanError, RepresentationSelection};
 
 /// A demand on objects of classes that take one way, and what it needs beside their key.
 struct Job<'a> {
@@ -29,6 +29,8 @@ struct Entrance<'h> {
     to: SubgraphId,
     hop: &'h Hop,
     classes: &'h [TypeId],
+    /// The runtime types that are sent, where only some of the classes' objects are.
+    types: Option<TypeSet>,
     fields: Vec<RepresentationSelection>,
     context: Vec<ContextValue>,
     /// The fetches to wait for.
@@ -56,10 +58,15 @@ impl<'a> Builder<'a> {
                     to,
                     hop: &hop,
                     classes: &job.classes,
+                    types: None,
                     fields: keys.clone(),
                     context: Vec::new(),
                     ready: ready.clone(),
                 };
+                if self.stays_nameless(&hop, &job, to, at) {
+                    entrance.types = Some(self.wanted_types(&job.demand, &job.classes));
+                    entrance.ready.extend(&at.told);
+                }
                 if let Some(set) = job.requires {
                     let (required, fields) = self.require(set, &job, to, at)?;
                     entrance.ready.extend(required);
@@ -79,6 +86,16 @@ impl<'a> Builder<'a> {
         Ok(touched)
     }
 
+    /// Whether something is wanted of some objects only, of which neither the place where they stand nor the one that a hop
+    /// leads to knows more than the interface: who is sent depends on what a third one told.
+    fn stays_nameless(&self, hop: &Hop, job: &Job<'_>, to: SubgraphId, at: &Position) -> bool {
+        let supergraph = self.search.supergraph;
+        !job.demand.is_typename()
+            && supergraph.is_interface_object(hop.typename, to)
+            && job.classes.iter().any(|class| supergraph.is_interface_object(*class, at.subgraph))
+            && self.is_narrower(&job.demand, &job.classes)
+    }
+
     /// Asks for fields of the query's root type again, below a field that returns it.
     fn reenter(
         &mut self,
@@ -92,7 +109,7 @@ impl<'a> Builder<'a> {
             let (operation_type, path) = (OperationType::Query, at.path.clone());
             let draft = self.drafts.add(Draft {
                 subgraph: to,
-                depends_on: Touched::from([at.draft]),
+                depends_on: &Touched::from([at.draft]) | &at.after,
                 step: self.step,
                 request: DraftRequest::Root { operation_type, path, set },
                 merged: false,
@@ -158,6 +175,7 @@ impl<'a> Builder<'a> {
         let frame = Frame::Hops(self.place_of(classes[0], at));
         let mut ready = self.framed(frame, |this| this.placements(placements, &inner))?;
         ready.insert(at.draft);
+        ready.extend(&at.after);
         Ok(ready)
     }
 
@@ -212,7 +230,7 @@ impl<'a> Builder<'a> {
 
     /// The place of objects in the fetch of entities that takes them up.
     fn enter(&mut self, entrance: Entrance<'_>, demand: &Demand, at: &Position) -> Position {
-        let Entrance { to, hop, classes, fields, context, ready } = entrance;
+        let Entrance { to, hop, classes, types, fields, context, ready } = entrance;
         let supergraph = self.search.supergraph;
         let own = !supergraph.is_interface_object(hop.typename, to)
             && supergraph.type_of(hop.typename).kind == TypeKind::Object;
@@ -223,12 +241,11 @@ impl<'a> Builder<'a> {
         };
         let representations: DraftRepresentations =
             classes.iter().map(|class| (*class, representation(*class))).collect();
-        let batch = DraftBatch {
-            path: at.path.clone(),
-            representations,
-            context,
-            set: SelectionId::default(),
-        };
+        let mut path = at.path.clone();
+        path.extend(
+            types.map(|types| PathElement::TypeCondition(self.runtime_types(types.iter()))),
+        );
+        let batch = DraftBatch { path, representations, context, set: SelectionId::default() };
         let (draft, set) = self.draft_for(to, batch, ready);
         let nowhere = Position {
             draft,

@@ -67,7 +67,11 @@ impl<'a> Builder<'a> {
                 ty = Some(field_type);
             }
         }
-        let path = ty.map(|ty| self.path_below(at, &classes, &output, &ty)).unwrap_or_default();
+        let of: Vec<TypeId> = classes.iter().collect();
+        let types = self.is_narrower(demand, &of).then(|| self.wanted_types(demand, &of));
+        let after = if types.is_some() { &at.after | &at.told } else { at.after.clone() };
+        let elements = ty.map(|ty| self.path_below(at, &classes, types, &output, &ty));
+        let path = elements.unwrap_or_default();
         let above = at.origin();
         for (overlay, cursors) in below {
             let universe = union(&cursors);
@@ -77,6 +81,8 @@ impl<'a> Builder<'a> {
                 overlay,
                 condition: condition.clone(),
                 universe,
+                after: after.clone(),
+                told: Touched::new(),
                 above: Some(above.clone()),
                 origin: None,
                 ..at.clone()
@@ -170,16 +176,19 @@ impl<'a> Builder<'a> {
         overlays.below(overlays.for_class(at.overlay, class), field, presence)
     }
 
-    /// The path to the values of a field.
+    /// The path to the values of a field; `types` where it is wanted of some objects of the classes only.
     fn path_below(
         &self,
         at: &Position,
         classes: &TypeSet,
+        types: Option<TypeSet>,
         output: &Name,
         ty: &Type,
     ) -> Vec<PathElement> {
         let mut path = at.path.clone();
-        if at.universe.len() > 1 && !at.universe.is_subset(classes) {
+        if let Some(types) = types {
+            path.push(PathElement::TypeCondition(self.runtime_types(types.iter())));
+        } else if at.universe.len() > 1 && !at.universe.is_subset(classes) {
             path.push(PathElement::TypeCondition(self.runtime_types(classes.iter())));
         }
         path.push(PathElement::Key(output.clone()));

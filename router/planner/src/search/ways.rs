@@ -57,7 +57,11 @@ impl Search<'_> {
     fn needs_typename(&self, demands: &[Rc<Demand>], place: Place) -> bool {
         self.is_nameless(place)
             && demands.iter().any(|d| d.is_narrower_than(self.supergraph, place.class))
-            && !demands.iter().any(|d| d.is_typename())
+            && !demands.iter().any(|d| {
+                d.is_typename()
+                    && d.condition.is_always()
+                    && !d.is_narrower_than(self.supergraph, place.class)
+            })
     }
 
     /// Whether the object's own type is not known where it stands.

@@ -27,6 +27,8 @@ pub struct SubgraphRequest {
     pub subgraph: SubgraphId,
     /// The JSON body: `{"query":…,"variables":…}`.
     pub body: Bytes,
+    /// Whether it may be sent again, where it is not known whether it arrived: it is no mutation.
+    pub repeatable: bool,
 }
 
 /// What a subgraph answered.

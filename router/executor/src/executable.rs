@@ -185,6 +185,7 @@ impl Executable {
             run.errors.write(|subgraph| self.subgraph_names[subgraph.index()].clone(), &mut body);
         }
         body.push(b'}');
+        self.program.usual_size.note_answer(body.len());
         Bytes::from(body)
     }
 }

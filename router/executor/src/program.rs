@@ -263,6 +263,8 @@ pub(crate) struct Fetch {
     pub(crate) variables: Vec<(Box<[u8]>, Name)>,
     /// How `data` is read: into the root, or, for entities, a list for each batch.
     pub(crate) data: ReaderId,
+    /// Whether it changes nothing.
+    pub(crate) repeatable: bool,
     /// What is asked.
     pub(crate) kind: FetchKind,
 }

@@ -110,8 +110,7 @@ impl<'p> Run<'p> {
     /// The request of the first fetch, which all others wait for; none where it asks for nothing.
     pub(crate) fn source_request(&self) -> Option<SubgraphRequest> {
         let fetch = self.program.fetches.first().filter(|it| self.guards[it.guard.index()])?;
-        let sent = Sent::of_root(FetchIndex(0));
-        Some(SubgraphRequest { subgraph: fetch.subgraph, body: self.body(fetch, &sent) })
+        Some(self.request(fetch, &Sent::of_root(FetchIndex(0))))
     }
 
     /// Takes in an event as the answer to the first fetch, and runs the others to their end.
@@ -173,10 +172,15 @@ impl<'p> Run<'p> {
         requests
             .into_iter()
             .map(|sent| {
-                let body = self.body(fetch, &sent);
-                (sent, SubgraphRequest { subgraph: fetch.subgraph, body })
+                let request = self.request(fetch, &sent);
+                (sent, request)
             })
             .collect()
+    }
+
+    fn request(&self, fetch: &Fetch, sent: &Sent) -> SubgraphRequest {
+        let Fetch { subgraph, repeatable, .. } = *fetch;
+        SubgraphRequest { subgraph, body: self.body(fetch, sent), repeatable }
     }
 
     /// Represents what the batches ask for, in chunks for as many requests.

@@ -1,6 +1,7 @@
 //! Lowers the fetches of a plan: bodies with their gaps, paths, and templates of representations.
 
 use apollo_compiler::Name;
+use apollo_compiler::ast::OperationType;
 use planner::{
     EntityBatch, FetchId, FetchRequest, PathElement, QueryPlan, Representation,
     RepresentationSelection, RequestText, request_text,
@@ -48,6 +49,10 @@ impl Lowering<'_> {
                 (FetchKind::Entities(batches), data)
             }
         };
+        let repeatable = match &fetch.request {
+            FetchRequest::Root { operation_type, .. } => *operation_type == OperationType::Query,
+            FetchRequest::Entities(_) => true,
+        };
         let mut body_start = b"{\"query\":".to_vec();
         write_string(&text.text, &mut body_start);
         Fetch {
@@ -58,6 +63,7 @@ impl Lowering<'_> {
             body_start: body_start.into(),
             variables: text.variables.into_iter().map(|name| (key(&name), name)).collect(),
             data,
+            repeatable,
             kind,
         }
     }

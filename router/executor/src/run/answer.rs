@@ -3,7 +3,6 @@
 use std::ops::{ControlFlow, Range};
 
 use apollo_compiler::Name;
-use serde::Deserialize;
 
 use crate::SubgraphResponse;
 use crate::error::{FetchFailureReason, FieldError, PathSegment};
@@ -28,16 +27,8 @@ impl Sent {
     }
 }
 
-/// An error as a subgraph reports it; parts that are not as the specification says are left out.
-#[derive(Debug, Deserialize)]
-struct SubgraphFieldError {
-    #[serde(default)]
-    message: serde_json::Value,
-    #[serde(default)]
-    path: serde_json::Value,
-    #[serde(default)]
-    extensions: serde_json::Value,
-}
+/// An error as a subgraph reports it; what is not as the specification says reads as null.
+type SubgraphFieldError = serde_json::Value;
 
 /// Where an error of an entity fetch belongs.
 struct EntityErrorPlace {
@@ -60,7 +51,8 @@ impl Run<'_> {
         if self.answer_bytes > self.limits.answer_bytes.min(u32::MAX as usize) {
             return Err(FetchFailureReason::AnswersTooLarge);
         }
-        let refused = response.status >= 400;
+        // A redirect is none of ours to follow: the request may carry what is meant for this subgraph alone.
+        let refused = !(200..300).contains(&response.status);
         if let Some(verbatim) = &program.verbatim
             && !refused
             && verbatim.admits(&response.body, self.limits.nesting)
@@ -78,7 +70,7 @@ impl Run<'_> {
                     }
                 },
             )?;
-        let errors = envelope.errors.map(|slice| self.subgraph_errors(slice)).unwrap_or_default();
+        let errors = self.subgraph_errors(envelope.errors)?;
         if !errors.is_empty() {
             self.note_errors(sent.fetch);
         }
@@ -96,8 +88,14 @@ impl Run<'_> {
         outcome
     }
 
-    fn subgraph_errors(&self, slice: Slice) -> Vec<SubgraphFieldError> {
-        serde_json::from_slice(self.rows.json(slice)).unwrap_or_default()
+    fn subgraph_errors(
+        &self,
+        errors: Option<Slice>,
+    ) -> Result<Vec<SubgraphFieldError>, FetchFailureReason> {
+        let Some(errors) = errors else { return Ok(Vec::new()) };
+        let errors: Option<_> = serde_json::from_slice(self.rows.json(errors))
+            .map_err(|_| FetchFailureReason::NotGraphql)?;
+        Ok(errors.unwrap_or_default())
     }
 
     fn merge(
@@ -179,12 +177,13 @@ impl Run<'_> {
     }
 
     fn add_subgraph_error(&mut self, sent: &Sent, fetch: &Fetch, error: &SubgraphFieldError) {
-        let path = error.path.as_array().map(Vec::as_slice).unwrap_or_default();
+        let path = error["path"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let message = error["message"].as_str().unwrap_or("the subgraph reported an error");
         let field_error = |path| FieldError {
-            message: error.message.as_str().unwrap_or("the subgraph reported an error").to_owned(),
+            message: message.to_owned(),
             path,
             subgraph: Some(fetch.subgraph),
-            code: error.extensions.get("code").cloned(),
+            code: error["extensions"].get("code").cloned(),
         };
         match &fetch.kind {
             FetchKind::Root(at) => {

@@ -74,10 +74,25 @@ pub(crate) struct UsualSize {
     headers: AtomicUsize,
     slots: AtomicUsize,
     items: AtomicUsize,
+    /// The answer's bytes.
+    answer: AtomicUsize,
 }
 
 /// What is made room for at most: a request that is far above the usual does not weigh on the next.
 const SIZE_LIMIT: usize = 1 << 14;
+
+impl UsualSize {
+    /// A buffer for the answer, where about so many bytes are expected the first time.
+    pub(crate) fn answer_buffer(&self, expected: usize) -> Vec<u8> {
+        let usual = self.answer.load(Relaxed);
+        Vec::with_capacity(if usual == 0 { expected } else { usual.min(expected) })
+    }
+
+    /// Notes how large the answer is, with some room for the next to be larger.
+    pub(crate) fn note_answer(&self, bytes: usize) {
+        self.answer.store(bytes + bytes / 16, Relaxed);
+    }
+}
 
 impl Rows {
     /// None, with room for so many.

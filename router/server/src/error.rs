@@ -161,7 +161,7 @@ pub(crate) enum RequestError {
         "the answer is `application/graphql-response+json` or `application/json`, and `accept` allows neither"
     )]
     NotAcceptable,
-    #[error("the body of a POST must be `application/json` in UTF-8")]
+    #[error("the body of a POST must be `application/json` in UTF-8, and not compressed")]
     UnsupportedMediaType,
     #[error("the body is larger than {limit_bytes} bytes")]
     BodyTooLarge { limit_bytes: usize },

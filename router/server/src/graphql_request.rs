@@ -72,9 +72,7 @@ impl GraphqlRequest {
             Method::GET => {
                 Self::from_query_string(head.uri.query().unwrap_or_default()).map(Asked::One)
             }
-            Method::POST if !is_json(head.headers.get(header::CONTENT_TYPE)) => {
-                Err(RequestError::UnsupportedMediaType)
-            }
+            Method::POST if !is_json(&head.headers) => Err(RequestError::UnsupportedMediaType),
             Method::POST => {
                 let body = read(&head.headers, body, limit_bytes).await?;
                 match body.trim_ascii_start().first() {

@@ -26,6 +26,8 @@ use crate::http1::answer::read_answer;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long an unused connection is kept; less than what servers commonly allow, so that it is us who closes it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long after its last answer a connection may carry a request that cannot be sent again: no server closes one so soon.
+const FRESH: Duration = Duration::from_secs(1);
 /// How many unused connections are kept.
 const IDLE_CONNECTIONS: usize = 1_000;
 
@@ -44,6 +46,38 @@ pub(crate) struct Endpoint {
 struct Idle {
     stream: TcpStream,
     since: Instant,
+}
+
+/// What is posted.
+#[derive(Debug)]
+pub(crate) struct Posted {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// Whether it may be sent again, where it is not known whether it arrived.
+    pub(crate) repeatable: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+enum NoAnswer {
+    /// The connection ended before the first byte: the peer may have closed it without seeing the request.
+    Silent,
+    Failed(SubgraphError),
+}
+
+impl From<NoAnswer> for SubgraphError {
+    fn from(no_answer: NoAnswer) -> Self {
+        match no_answer {
+            NoAnswer::Silent => Self::Unreachable,
+            NoAnswer::Failed(error) => error,
+        }
+    }
+}
+
+impl From<SubgraphError> for NoAnswer {
+    fn from(error: SubgraphError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// An answer, and whether its connection can carry another request.
@@ -68,16 +102,29 @@ impl Endpoint {
     /// Posts a body and reads the answer, of at most `limit_bytes`. The caller keeps the time.
     pub(crate) async fn post(
         &self,
-        headers: &HeaderMap,
-        body: Bytes,
+        posted: Posted,
         limit_bytes: usize,
     ) -> Result<SubgraphResponse, SubgraphError> {
-        let head = self.head(headers, body.len());
-        let mut stream = match self.take_idle() {
-            Some(stream) => stream,
-            None => self.connect().await?,
-        };
-        let Exchanged { answer, reusable } = exchange(&mut stream, head, body, limit_bytes).await?;
+        let Posted { headers, body, repeatable } = posted;
+        let request = [Bytes::from(self.head(&headers, body.len())), body];
+        // A server may close a connection at the moment in which it is used again.
+        if let Some(stream) = self.take_idle(if repeatable { IDLE_TIMEOUT } else { FRESH }) {
+            match self.exchange(stream, &request, limit_bytes).await {
+                Err(NoAnswer::Silent) if repeatable => {}
+                outcome => return outcome.map_err(Into::into),
+            }
+        }
+        let stream = self.connect().await?;
+        self.exchange(stream, &request, limit_bytes).await.map_err(Into::into)
+    }
+
+    async fn exchange(
+        &self,
+        mut stream: TcpStream,
+        request: &[Bytes; 2],
+        limit_bytes: usize,
+    ) -> Result<SubgraphResponse, NoAnswer> {
+        let Exchanged { answer, reusable } = exchange(&mut stream, request, limit_bytes).await?;
         if reusable {
             self.keep(stream);
         }
@@ -106,13 +153,13 @@ impl Endpoint {
         Ok(stream)
     }
 
-    /// The connection that was used last and is still open.
-    fn take_idle(&self) -> Option<TcpStream> {
+    /// The connection that was used last, if that is not longer ago and it is still open.
+    fn take_idle(&self, longest: Duration) -> Option<TcpStream> {
         let mut idle = self.idle();
-        while let Some(Idle { stream, since }) = idle.pop_back() {
+        while idle.back().is_some_and(|last| last.since.elapsed() < longest) {
+            let Idle { stream, .. } = idle.pop_back()?;
             // What can be read is its end, or what nobody asked for.
-            let is_quiet = stream.try_read(&mut [0]).is_err_and(|error| is_no_news(&error));
-            if is_quiet && since.elapsed() < IDLE_TIMEOUT {
+            if stream.try_read(&mut [0]).is_err_and(|error| is_no_news(&error)) {
                 return Some(stream);
             }
         }
@@ -140,12 +187,11 @@ fn is_no_news(error: &std::io::Error) -> bool {
 /// Writes a request and reads its answer, which may come before all of the request is written.
 async fn exchange(
     stream: &mut TcpStream,
-    head: Vec<u8>,
-    body: Bytes,
+    [head, body]: &[Bytes; 2],
     limit_bytes: usize,
-) -> Result<Exchanged, SubgraphError> {
+) -> Result<Exchanged, NoAnswer> {
     let (reading, mut writing) = stream.split();
-    let mut request = Bytes::from(head).chain(body);
+    let mut request = head.clone().chain(body.clone());
     let write = writing.write_all_buf(&mut request);
     let read = read_answer(reading, limit_bytes);
     tokio::pin!(write, read);

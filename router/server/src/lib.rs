@@ -44,6 +44,7 @@ mod http1;
 mod listener;
 mod media_type;
 mod operation_size;
+mod origin;
 mod prepared_request;
 mod request_context;
 mod respond;

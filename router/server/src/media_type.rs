@@ -119,11 +119,14 @@ fn acceptable(range: &str) -> Option<(Range, f32)> {
     (quality > 0.0).then_some((meaning, quality))
 }
 
-/// Whether a body is JSON in UTF-8: the only kind that a browser does not send across sites without asking first.
-pub(crate) fn is_json(content_type: Option<&HeaderValue>) -> bool {
-    let Some(content_type) = content_type.and_then(|value| value.to_str().ok()) else {
+/// Whether a body is JSON in UTF-8, as it stands: the only kind that a browser does not send across sites without asking
+/// first.
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let Some(content_type) = content_type else { return false };
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return false;
-    };
+    }
     let mut parts = content_type.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
     essence.eq_ignore_ascii_case("application/json")
@@ -199,12 +202,19 @@ mod tests {
 
     #[test]
     fn only_json_in_utf_8_is_json() {
-        let check = |value: &'static str| is_json(Some(&HeaderValue::from_static(value)));
+        let check = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(value));
+            let plain = is_json(&headers);
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            assert!(!is_json(&headers));
+            plain
+        };
         assert!(check("application/json"));
         assert!(check("Application/JSON; charset=\"UTF-8\""));
         assert!(!check("application/json; charset=utf-16"));
         assert!(!check("text/plain"));
         assert!(!check("application/json-patch+json"));
-        assert!(!is_json(None));
+        assert!(!is_json(&HeaderMap::new()));
     }
 }

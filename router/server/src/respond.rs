@@ -18,6 +18,7 @@ use crate::config::Limits;
 use crate::error::{RequestError, executed};
 use crate::graphql_request::{Asked, GraphqlRequest};
 use crate::media_type::{Accepted, MediaType};
+use crate::origin::may_ask;
 use crate::prepared_request::PreparedRequest;
 use crate::request_context::RequestContext;
 
@@ -45,6 +46,9 @@ async fn respond(
     request: Request<Body>,
     accepted: Accepted,
 ) -> Result<Response, RequestError> {
+    if !may_ask(request.method(), request.headers(), &app.origins) {
+        return Err(RequestError::ForeignOrigin);
+    }
     let context = RequestContext::new(request.headers(), peer(&request), &app.forward);
     let Limits { body_bytes, batch_requests, .. } = app.limits;
     let request = match GraphqlRequest::read(request, body_bytes, batch_requests).await? {

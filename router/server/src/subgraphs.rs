@@ -14,13 +14,13 @@ use http_body_util::Full;
 use metrics::{Counter, Histogram};
 use rustls::RootCertStore;
 use serde::Deserialize;
-use serde_json::json;
 use supergraph::SubgraphId;
 
 use crate::config::{Config, SubgraphConfig, SubgraphsConfig, SubscriptionProtocol};
 use crate::connections::{Connections, roots};
 use crate::error::StartError;
 use crate::event_source::{EventSource, EventStream, Failure, WebSocket, WebSocketOptions};
+use crate::http1::Posted;
 use crate::request_context::RequestContext;
 use crate::service_token::{Clock, SERVICE_TOKEN_HEADER, ServiceKey, ServiceToken};
 use crate::transport::{Transport, call, post};
@@ -207,11 +207,12 @@ impl Subgraph {
 
     async fn post(
         &self,
-        body: Bytes,
+        SubgraphRequest { body, repeatable, .. }: SubgraphRequest,
         context: &RequestContext,
     ) -> Result<SubgraphResponse, SubgraphError> {
         let started = Instant::now();
-        let answer = self.post_before(self.timeout, body, context).await;
+        let posted = Posted { headers: self.headers(context), body, repeatable };
+        let answer = self.post_before(self.timeout, posted).await;
         self.measures.requests.increment(1);
         self.measures.seconds.record(started.elapsed());
         if !answer.as_ref().is_ok_and(|answer| answer.status < 400) {
@@ -223,11 +224,16 @@ impl Subgraph {
     async fn post_before(
         &self,
         timeout: Duration,
-        body: Bytes,
-        context: &RequestContext,
+        posted: Posted,
     ) -> Result<SubgraphResponse, SubgraphError> {
-        let answer = self.transport.post(self.headers(context), body, self.answer_bytes);
+        let answer = self.transport.post(posted, self.answer_bytes);
         tokio::time::timeout(timeout, answer).await.unwrap_or(Err(SubgraphError::Timeout))
+    }
+
+    /// A query of the router's own.
+    fn question(&self, body: Bytes) -> Posted {
+        let headers = self.headers(&RequestContext::of_the_router());
+        Posted { headers, body, repeatable: true }
     }
 
     fn headers(&self, context: &RequestContext) -> HeaderMap {
@@ -280,18 +286,16 @@ impl Subgraph {
 
     /// Whether it answers a query.
     pub(crate) async fn is_there(&self) -> bool {
-        let body = Bytes::from_static(br#"{"query":"{__typename}"}"#);
-        let answer = self.post_before(PROBE_TIMEOUT, body, &RequestContext::of_the_router()).await;
+        let question = self.question(Bytes::from_static(br#"{"query":"{__typename}"}"#));
+        let answer = self.post_before(PROBE_TIMEOUT, question).await;
         answer.is_ok_and(|answer| answer.status == 200)
     }
 
     /// Its schema, as `_service { sdl }` tells it; or why it does not.
     pub(crate) async fn sdl(&self) -> Result<String, String> {
-        let body = json!({ "query": "{_service{sdl}}" }).to_string().into();
-        let answer = self
-            .post_before(self.timeout, body, &RequestContext::of_the_router())
-            .await
-            .map_err(|error| error.to_string())?;
+        let question = self.question(Bytes::from_static(br#"{"query":"{_service{sdl}}"}"#));
+        let answer =
+            self.post_before(self.timeout, question).await.map_err(|error| error.to_string())?;
         let body: Answer = serde_json::from_slice(&answer.body)
             .map_err(|_| match answer.status {
                 401 | 403 => format!(
@@ -355,6 +359,6 @@ impl SubgraphClient for Subgraphs {
         context: &'a RequestContext,
     ) -> BoxFuture<'a, Result<SubgraphResponse, SubgraphError>> {
         let subgraph = &self.0[request.subgraph.index()];
-        subgraph.post(request.body, context).boxed()
+        subgraph.post(request, context).boxed()
     }
 }

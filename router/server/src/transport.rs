@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
 
 use crate::connections::Connections;
-use crate::http1::Endpoint;
+use crate::http1::{Endpoint, Posted};
 
 /// The way to a subgraph. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,13 +44,13 @@ impl Transport {
     /// Posts a body and reads the whole answer, of at most `limit_bytes`. The caller keeps the time.
     pub(crate) async fn post(
         &self,
-        headers: HeaderMap,
-        body: Bytes,
+        posted: Posted,
         limit_bytes: usize,
     ) -> Result<SubgraphResponse, SubgraphError> {
         match self {
-            Self::Http { endpoint } => endpoint.post(&headers, body, limit_bytes).await,
+            Self::Http { endpoint } => endpoint.post(posted, limit_bytes).await,
             Self::Shared { url, connections } => {
+                let Posted { headers, body, .. } = posted;
                 let request = post(url.clone(), headers, Full::new(body));
                 // Over TLS, the two sides agree on the version.
                 let answer = match url.scheme_str() {
@@ -60,6 +60,7 @@ impl Transport {
                 read(answer?, limit_bytes).await
             }
             Self::InProcess { service } => {
+                let Posted { headers, body, .. } = posted;
                 read(call(service, headers, body).await, limit_bytes).await
             }
         }

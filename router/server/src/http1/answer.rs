@@ -7,7 +7,7 @@ use executor::{SubgraphError, SubgraphResponse};
 use httparse::{EMPTY_HEADER, Header, Status};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::http1::Exchanged;
+use crate::http1::{Exchanged, NoAnswer};
 
 /// How much is read at first: head and body, where the answer is small.
 const FIRST_BYTES: usize = 8 << 10;
@@ -36,8 +36,9 @@ enum Length {
 pub(super) async fn read_answer(
     stream: impl AsyncRead + Unpin,
     limit_bytes: usize,
-) -> Result<Exchanged, SubgraphError> {
+) -> Result<Exchanged, NoAnswer> {
     let mut reader = Reader { stream, read: Vec::with_capacity(FIRST_BYTES), at: 0 };
+    reader.fill().await.map_err(|_| NoAnswer::Silent)?;
     let head = loop {
         let head = reader.head().await?;
         // 1xx: the answer is yet to come.
@@ -46,7 +47,7 @@ pub(super) async fn read_answer(
         }
     };
     let body = match head.length {
-        Length::Bytes(length) if length > limit_bytes => return Err(SubgraphError::TooLarge),
+        Length::Bytes(length) if length > limit_bytes => return Err(SubgraphError::TooLarge.into()),
         Length::Bytes(length) => reader.bytes(length).await?,
         Length::Chunked => reader.chunks(limit_bytes).await?,
         Length::UntilClosed => reader.rest(limit_bytes).await?,

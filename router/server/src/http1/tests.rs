@@ -8,6 +8,10 @@ use super::*;
 
 const LIMIT: usize = 50;
 
+fn posted(repeatable: bool) -> Posted {
+    Posted { headers: HeaderMap::new(), body: Bytes::from_static(b"{}"), repeatable }
+}
+
 /// Posts `{}` for each connection's script: what the peer answers to each request there, before it closes.
 async fn posts(connections: Vec<Vec<&'static str>>) -> Vec<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -29,7 +33,7 @@ async fn posts(connections: Vec<Vec<&'static str>>) -> Vec<String> {
     let client = async {
         let mut seen = Vec::new();
         for _ in 0..requests {
-            let answer = endpoint.post(&HeaderMap::new(), Bytes::from_static(b"{}"), LIMIT).await;
+            let answer = endpoint.post(posted(true), LIMIT).await;
             seen.push(match answer {
                 Ok(SubgraphResponse { status, body }) => {
                     format!("{status} {}", String::from_utf8_lossy(&body))
@@ -154,6 +158,62 @@ async fn nobody_there_is_an_unreachable_subgraph() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let endpoint = Endpoint::new(&url.parse().unwrap());
-    let answer = endpoint.post(&HeaderMap::new(), Bytes::new(), LIMIT).await;
+    let answer = endpoint.post(posted(true), LIMIT).await;
     assert_eq!(answer.unwrap_err(), SubgraphError::Unreachable);
+}
+
+/// A peer that answers the first request of a connection, and at the second says `last` and hangs up; then the same on
+/// other connections. Posts twice, the second time as told.
+async fn second_post(last: &'static str, repeatable: bool) -> String {
+    const KEPT: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let endpoint = Endpoint::new(&url.parse().unwrap());
+    let peer = async {
+        loop {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            for answer in [KEPT, last] {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n{}") {
+                    assert_ne!(connection.read_buf(&mut request).await.unwrap(), 0);
+                }
+                connection.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    };
+    let client = async {
+        endpoint.post(posted(true), LIMIT).await.unwrap();
+        match endpoint.post(posted(repeatable), LIMIT).await {
+            Ok(answer) => answer.status.to_string(),
+            Err(error) => error.to_string(),
+        }
+    };
+    tokio::select! {
+        never = peer => never,
+        seen = client => seen,
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_found_its_connection_closed_is_sent_again_on_another() {
+    assert_eq!(second_post("", true).await, "200");
+}
+
+#[tokio::test]
+async fn what_may_have_been_executed_is_not_sent_again() {
+    let unreachable = SubgraphError::Unreachable.to_string();
+    assert_eq!(second_post("", false).await, unreachable);
+    assert_eq!(second_post("HTTP/1.1 200 OK\r\n", true).await, unreachable);
+}
+
+#[tokio::test]
+async fn a_mutation_does_not_trust_a_connection_that_rested() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint =
+        Endpoint::new(&format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
+    let stream = endpoint.connect().await.unwrap();
+    let since = Instant::now().checked_sub(FRESH).unwrap();
+    endpoint.idle().push_back(Idle { stream, since });
+    assert!(endpoint.take_idle(FRESH).is_none());
+    assert!(endpoint.take_idle(IDLE_TIMEOUT).is_some());
 }

@@ -216,6 +216,31 @@ async fn pages_of_other_sites_may_ask_only_where_they_are_named() {
 }
 
 #[tokio::test]
+async fn pages_of_other_sites_cannot_send_a_query_by_get_either() {
+    let config = Config::parse("cors: { origins: ['https://app.example.com'] }").unwrap();
+    let federation = Federation::start(config).await;
+    for (origin, site, status) in [
+        ("https://evil.example", "cross-site", 403),
+        ("https://app.example.com", "cross-site", 200),
+        ("https://evil.example", "same-origin", 200),
+    ] {
+        let headers = [("origin", origin), ("sec-fetch-site", site)];
+        let path = "/graphql?query=%7Bme%7Bname%7D%7D";
+        let answer = send(federation.router, Method::GET, path, &headers, "").await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        assert_eq!(federation.accounts.requests().len(), usize::from(status == 200));
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_rather_than_misread() {
+    let federation = federation().await;
+    let headers = [("content-encoding", "gzip")];
+    let answer = post(federation.router, &headers, &json!({ "query": "{ me { name } }" })).await;
+    assert_eq!((answer.status, answer.code().as_str()), (415, "UNSUPPORTED_MEDIA_TYPE"));
+}
+
+#[tokio::test]
 async fn other_methods_are_refused() {
     let federation = federation().await;
     for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::HEAD] {

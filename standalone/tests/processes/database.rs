@@ -1,6 +1,9 @@
 //! Databases and roles of a test's own, on the Postgres that is given.
 
-use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction,
+    Statement, TransactionTrait as _,
+};
 
 use crate::running::authority;
 
@@ -15,6 +18,20 @@ pub(crate) struct FreshDatabase {
     server: DatabaseConnection,
     /// Of both. The names of the services' roles begin with it.
     pub(crate) name: String,
+}
+
+/// A lock that is held.
+pub(crate) struct Lock {
+    database: DatabaseConnection,
+    transaction: DatabaseTransaction,
+}
+
+impl Lock {
+    /// Lets others go on.
+    pub(crate) async fn release(self) {
+        self.transaction.rollback().await.unwrap();
+        self.database.close().await.unwrap();
+    }
 }
 
 impl FreshDatabase {
@@ -46,6 +63,37 @@ impl FreshDatabase {
         let row = database.query_one_raw(statement).await.unwrap().unwrap();
         database.close().await.unwrap();
         row.try_get("", "rows").unwrap()
+    }
+
+    /// The one value of a query, a text.
+    pub(crate) async fn text(&self, query: &str) -> String {
+        let database = self.connect().await;
+        let statement = Statement::from_string(database.get_database_backend(), query);
+        let row = database.query_one_raw(statement).await.unwrap().unwrap();
+        database.close().await.unwrap();
+        row.try_get_by_index(0).unwrap()
+    }
+
+    /// Takes a lock, and keeps it until it is released.
+    pub(crate) async fn lock(&self, statement: &str) -> Lock {
+        let database = self.connect().await;
+        let transaction = database.begin().await.unwrap();
+        transaction.execute_unprepared(statement).await.unwrap();
+        Lock { database, transaction }
+    }
+
+    /// Waits until a statement of the role that begins so waits for a lock.
+    pub(crate) async fn waits_for_lock(&self, role: &str, statement: &str) {
+        let waiting = format!(
+            "pg_stat_activity WHERE usename = '{role}' AND wait_event_type = 'Lock' AND query LIKE '{statement}%'"
+        );
+        while self.count(&waiting).await == 0 {}
+    }
+
+    /// Waits until the role has no connection.
+    pub(crate) async fn is_left_by(&self, role: &str) {
+        let connected = format!("pg_stat_activity WHERE usename = '{role}'");
+        while self.count(&connected).await > 0 {}
     }
 
     /// Runs a statement in the database.

@@ -10,6 +10,8 @@
 #[path = "../compose/mod.rs"]
 mod compose;
 mod database;
+mod gate;
+mod killed;
 mod load;
 mod places;
 mod pooler;

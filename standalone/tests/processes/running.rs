@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use crate::compose::{Compose, Service};
 use crate::database::required;
 
-/// How long a process may take to start, or to end.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a process may take to start, or to end, or to do what it is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What compose takes from a running container of another image; here it is given.
 const GIVEN: [&str; 2] = ["postgres", "nats"];
@@ -63,6 +63,14 @@ impl Processes {
     /// Ends a process.
     pub(crate) fn stop(&mut self, name: &str) {
         self.end_one(name);
+        self.running.retain(|(running, _)| running != name);
+    }
+
+    /// Kills a process: it learns nothing of it (SIGKILL).
+    pub(crate) fn kill(&mut self, name: &str) {
+        let child = self.child(name);
+        child.kill().unwrap();
+        child.wait().unwrap();
         self.running.retain(|(running, _)| running != name);
     }
 

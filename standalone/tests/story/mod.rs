@@ -129,7 +129,7 @@ impl<'a> Story<'a> {
     }
 
     /// Asks again until the answer is what the story waits for.
-    async fn until<T>(
+    pub(crate) async fn until<T>(
         &self,
         user: &User,
         query: &str,
@@ -167,14 +167,14 @@ impl<'a> Story<'a> {
         assert_eq!(refused["problems"][0]["code"], "INVALID_CREDENTIALS");
     }
 
-    async fn register(&self, name: &str, account: &str) -> User {
+    pub(crate) async fn register(&self, name: &str, account: &str) -> User {
         let email = format!("{account}@example.com");
         let input = json!({ "email": email, "password": PASSWORD, "firstName": name, "lastName": "Example" });
         self.does(None, "registerUser", "user { id }", input).await;
         self.log_in(&email, PASSWORD).await
     }
 
-    async fn log_in(&self, email: &str, password: &str) -> User {
+    pub(crate) async fn log_in(&self, email: &str, password: &str) -> User {
         let input = json!({ "email": email, "password": password });
         let payload = self.does(None, "login", "user { id } tokens { accessToken }", input).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -209,20 +209,7 @@ impl<'a> Story<'a> {
 
     /// From the registration to the approval; gives the driver's id.
     async fn becomes_driver(&self, driver: &User, admin: &User, stranger: &User) -> String {
-        let input = json!({
-            "userId": driver.id,
-            "vehicleType": "SEDAN",
-            "serviceTypes": ["RIDE"],
-            "personalInfo": {
-                "licenseNumber": "B072RRE2I55", "licenseExpiresOn": "2099-12-31",
-                "dateOfBirth": "1990-01-31", "address": "1 Example Street",
-            },
-            "vehicleDetails": {
-                "make": "Example", "model": "One", "year": 2024, "color": "blue",
-                "plateNumber": "B-EX 1", "seats": 4,
-            },
-            "idempotencyKey": "once",
-        });
+        let input = registration(&driver.id);
         let started =
             self.does(Some(driver), "registerDriver", "registration { id }", input.clone()).await;
         let again = self.does(Some(driver), "registerDriver", "registration { id }", input).await;
@@ -452,5 +439,23 @@ pub(crate) fn request(product: &str, quote: &str, key: &str) -> Value {
         "dropoff": { "address": "Brandenburger Tor", "coordinates": trip()["to"] },
         "quoteToken": quote,
         "idempotencyKey": key,
+    })
+}
+
+/// The input of a user's registration as a driver.
+pub(crate) fn registration(user_id: &str) -> Value {
+    json!({
+        "userId": user_id,
+        "vehicleType": "SEDAN",
+        "serviceTypes": ["RIDE"],
+        "personalInfo": {
+            "licenseNumber": "B072RRE2I55", "licenseExpiresOn": "2099-12-31",
+            "dateOfBirth": "1990-01-31", "address": "1 Example Street",
+        },
+        "vehicleDetails": {
+            "make": "Example", "model": "One", "year": 2024, "color": "blue",
+            "plateNumber": "B-EX 1", "seats": 4,
+        },
+        "idempotencyKey": "once",
     })
 }

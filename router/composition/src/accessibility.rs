@@ -5,7 +5,7 @@ use apollo_compiler::schema::{ExtendedType, InputObjectType};
 use apollo_compiler::{Name, Node, Schema};
 
 use crate::error::{CompositionError, SubgraphLocation};
-use crate::subgraph::Subgraph;
+use crate::subgraph::{EXECUTABLE_LOCATIONS, Subgraph};
 
 /// Everything that refers to what is inaccessible, or is nothing without it.
 pub(crate) fn check(subgraphs: &[Subgraph], supergraph_sdl: &str) -> Vec<CompositionError> {
@@ -44,6 +44,16 @@ pub(crate) fn check_schema(subgraphs: &[Subgraph], schema: &Schema) -> Vec<Compo
             }
             ExtendedType::InputObject(input) => check.input_fields(input),
             _ => {}
+        }
+    }
+    // What the supergraph says of types has no place in operations.
+    let executable = schema.directive_definitions.values().filter(|definition| {
+        let mut locations = definition.locations.iter();
+        !definition.is_built_in() && locations.any(|l| EXECUTABLE_LOCATIONS.contains(&l.name()))
+    });
+    for directive in executable {
+        for argument in &directive.arguments {
+            check.input_value(&format!("@{}({}:)", directive.name, argument.name), argument);
         }
     }
     check.errors

@@ -16,6 +16,7 @@ mod auth;
 mod change;
 mod code;
 mod contract;
+mod default;
 mod error;
 mod link;
 mod merge;

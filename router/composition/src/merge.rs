@@ -100,9 +100,7 @@ fn types_by_name(subgraphs: &[Subgraph]) -> BTreeMap<Name, Vec<TypeIn<'_>>> {
     for (index, subgraph) in subgraphs.iter().enumerate() {
         for ty in subgraph.schema.types.values() {
             let name = subgraph.supergraph_name(ty.name());
-            let empty_root =
-                subgraph.is_root(&name) && name != "Query" && subgraph.fields(ty).next().is_none();
-            if !ty.is_built_in() && !is_machinery(ty.name(), subgraph) && !empty_root {
+            if !ty.is_built_in() && !is_machinery(ty.name(), subgraph) {
                 types.entry(name).or_default().push(TypeIn { subgraph: index, ty });
             }
         }
@@ -258,12 +256,15 @@ impl<'a> Merge<'a> {
 
     /// The names of subgraphs, in backticks: `` `a` and `b` ``.
     fn names(&self, subgraphs: &[usize]) -> String {
-        let names: Vec<String> =
-            subgraphs.iter().map(|i| format!("`{}`", self.subgraphs[*i].name)).collect();
-        match names.split_last() {
-            Some((last, [])) => last.clone(),
-            Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
-            None => "no subgraph".to_owned(),
-        }
+        listed(subgraphs.iter().map(|i| format!("`{}`", self.subgraphs[*i].name)).collect())
+    }
+}
+
+/// `a`, `b` and `c`
+fn listed(mut names: Vec<String>) -> String {
+    match names.pop() {
+        Some(last) if names.is_empty() => last,
+        Some(last) => format!("{} and {last}", names.join(", ")),
+        None => "no subgraph".to_owned(),
     }
 }

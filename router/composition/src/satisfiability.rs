@@ -18,6 +18,7 @@ use std::rc::Rc;
 use apollo_compiler::{Name, name};
 use supergraph::{LabelId, Labels, SubgraphId, Supergraph, SupergraphError};
 
+use crate::default::{Values, wrong_defaults};
 use crate::error::{CompositionError, SubgraphLocation};
 use context::{Contexts, Given};
 use operation::Step;
@@ -35,8 +36,21 @@ const FEW_LABELS: usize = 5;
 /// Checks that every field that clients see is reachable from every place where its type stands.
 pub(crate) fn check(supergraph_sdl: &str) -> Vec<CompositionError> {
     match Supergraph::parse(supergraph_sdl) {
-        Ok(supergraph) => check_with_labels(&supergraph),
-        Err(error) => vec![invalid(&error)],
+        Ok(supergraph) => {
+            // Enum values that not all know are gone, and so are input fields; defaults may have used them.
+            let values = Values { schema: supergraph.schema(), names_are_texts: true };
+            let wrong = wrong_defaults(values);
+            if wrong.is_empty() {
+                return check_with_labels(&supergraph);
+            }
+            wrong.iter().map(|default| invalid(&default.message())).collect()
+        }
+        Err(
+            SupergraphError::InvalidGraphql(reason) | SupergraphError::InvalidApiSchema(reason),
+        ) => {
+            vec![invalid(&reason)]
+        }
+        Err(error) => vec![invalid(&error.to_string())],
     }
 }
 
@@ -88,13 +102,7 @@ fn choices(count: usize) -> Vec<BTreeSet<usize>> {
 }
 
 /// What no earlier step found: types that merge to something that GraphQL does not allow.
-fn invalid(error: &SupergraphError) -> CompositionError {
-    let reason = match error {
-        SupergraphError::InvalidGraphql(reason) | SupergraphError::InvalidApiSchema(reason) => {
-            reason.clone()
-        }
-        other => other.to_string(),
-    };
+fn invalid(reason: &str) -> CompositionError {
     let message = format!("the subgraphs merge to a schema that is not valid GraphQL: {reason}");
     CompositionError { code: "INVALID_GRAPHQL", message, locations: Vec::new() }
 }

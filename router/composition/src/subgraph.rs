@@ -6,7 +6,7 @@ mod graphql;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use apollo_compiler::ast::{FieldDefinition, OperationType};
+use apollo_compiler::ast::{FieldDefinition, OperationType, Type, Value};
 use apollo_compiler::collections::{IndexMap, IndexSet};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::{Component, DirectiveList, ExtendedType, ObjectType, SchemaBuilder};
@@ -16,6 +16,7 @@ use supergraph::{FieldSet, FieldSetField, FieldSetSelection};
 pub(crate) use self::context::{ContextValue, selection_text};
 use self::field_use::FieldUse;
 use crate::SubgraphSource;
+use crate::default::{Values, is_value};
 use crate::error::{CompositionError, SubgraphLocation};
 use crate::link::{Link, LinkError, text};
 
@@ -234,6 +235,12 @@ impl Subgraph {
         };
         self.is_external(ty, field)
             || (ty.is_interface() && self.implementing_types(ty.name()).any(is_external_in))
+    }
+
+    /// Whether a value, as it is written in the SDL, is one of a type.
+    pub(crate) fn is_value(&self, value: &Value, ty: &Type) -> bool {
+        let names_are_texts = self.link.version.is_none();
+        is_value(Values { schema: &self.schema, names_are_texts }, value, ty)
     }
 
     /// The object types that implement an interface.

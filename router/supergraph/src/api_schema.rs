@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use apollo_compiler::ast::Directive;
+use apollo_compiler::ast::{Directive, InputValueDefinition};
 use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Node, Schema};
@@ -22,6 +22,11 @@ pub(crate) fn api_schema(supergraph: &Schema) -> Result<Valid<Schema>, Supergrap
         .collect();
 
     schema.directive_definitions.retain(|name, _| !features.own(name));
+    for definition in schema.directive_definitions.values_mut() {
+        if !definition.is_built_in() {
+            features.prune_arguments(&mut definition.make_mut().arguments);
+        }
+    }
     schema.types.retain(|name, _| !hidden.contains(name));
     for ty in schema.types.values_mut() {
         if !ty.is_built_in() {
@@ -125,13 +130,13 @@ impl Features {
     fn prune_field(&self, field: &mut Component<apollo_compiler::ast::FieldDefinition>) {
         let field = field.make_mut();
         field.directives.0.retain(|directive| self.keeps(directive));
-        field.arguments.retain(|argument| !argument.directives.has("inaccessible"));
-        for argument in &mut field.arguments {
-            argument
-                .make_mut()
-                .directives
-                .0
-                .retain(|directive: &Node<Directive>| self.keeps(directive));
+        self.prune_arguments(&mut field.arguments);
+    }
+
+    fn prune_arguments(&self, arguments: &mut Vec<Node<InputValueDefinition>>) {
+        arguments.retain(|argument| !argument.directives.has("inaccessible"));
+        for argument in arguments {
+            argument.make_mut().directives.0.retain(|directive| self.keeps(directive));
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use apollo_compiler::Name;
 use apollo_compiler::ast::{self, Definition, Document};
+use apollo_compiler::{Name, Node};
 
 /// The fields of a key, a requirement or a provision: `id organization { id } ... on Book { isbn }`.
 ///
@@ -94,6 +94,22 @@ impl FieldSet {
     }
 }
 
+impl FieldSetField {
+    /// The arguments with their values, to be looked into.
+    pub fn argument_values(&self) -> Vec<Node<ast::Argument>> {
+        if self.arguments.is_empty() {
+            return Vec::new();
+        }
+        let document = Document::parse(format!("{{ field{} }}", self.arguments), "field set");
+        let document = document.expect("the arguments were printed from parsed ones");
+        let [Definition::OperationDefinition(operation)] = document.definitions.as_slice() else {
+            return Vec::new();
+        };
+        let field = operation.selection_set.first().and_then(ast::Selection::as_field);
+        field.map(|field| field.arguments.clone()).unwrap_or_default()
+    }
+}
+
 /// What most field sets are: `id name`, fields without anything. It need not be parsed as a document.
 fn plain(text: &str) -> Option<FieldSet> {
     let mut names = text.split_ascii_whitespace().peekable();
@@ -136,7 +152,7 @@ fn convert(selections: &[ast::Selection]) -> Result<FieldSet, String> {
 }
 
 /// Arguments as they are sent: `(first: 5, after: $cursor)`, or nothing.
-pub fn arguments_text(arguments: &[apollo_compiler::Node<ast::Argument>]) -> String {
+pub fn arguments_text(arguments: &[Node<ast::Argument>]) -> String {
     if arguments.is_empty() {
         return String::new();
     }

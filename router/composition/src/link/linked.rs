@@ -140,9 +140,17 @@ impl<'a> Linked<'a> {
             directives: known.map(|(name, _)| (format!("{namespace}__{name}"), *name)).collect(),
             scalars: SCALARS.iter().map(|name| format!("{namespace}__{name}")).collect(),
         };
+        let mut imported: BTreeMap<&str, &str> = BTreeMap::new();
         for import in self.import_values() {
             match self.federation_import(import, minor) {
                 Ok((alias, Some(directive))) => {
+                    let known = imported.insert(alias, directive);
+                    if let Some(known) = known.filter(|known| *known != directive) {
+                        let message = format!(
+                            "`@{known}` and `@{directive}` are both imported as `@{alias}`: each needs a name of its own"
+                        );
+                        errors.push(self.error("INVALID_LINK_DIRECTIVE_USAGE", message));
+                    }
                     names.directives.insert(alias.to_owned(), directive);
                 }
                 Ok((alias, None)) => {

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 
 use super::directive::after;
 use super::field::FieldIn;
+use super::overriding::Moves;
 use super::{Merge, TypeIn};
 
 impl<'a> Merge<'a> {
@@ -20,7 +21,7 @@ impl<'a> Merge<'a> {
         for field in fields.values() {
             self.field(name, definitions, field, out);
         }
-        self.interface_object_fields(&interfaces, &fields, out);
+        self.interface_object_fields(name, &interfaces, &fields, out);
         out.push_str("}\n\n");
         self.hint_partial_fields(
             "INCONSISTENT_OBJECT_VALUE_TYPE_FIELD",
@@ -99,6 +100,7 @@ impl<'a> Merge<'a> {
     /// Fields that interface objects add to an implementing type: no subgraph resolves them on the type itself.
     fn interface_object_fields(
         &mut self,
+        type_name: &Name,
         interfaces: &BTreeMap<Name, Vec<usize>>,
         own: &IndexMap<Name, Vec<FieldIn<'a>>>,
         out: &mut String,
@@ -113,6 +115,7 @@ impl<'a> Merge<'a> {
                 if own.contains_key(name) || !added.insert(name.clone()) {
                     continue;
                 }
+                self.check_added(type_name, name);
                 let coordinate = format!("{interface}.{name}");
                 // What is wrong with the field was said where the interface itself was merged.
                 let (errors, hints) = (self.errors.len(), self.hints.len());
@@ -128,6 +131,16 @@ impl<'a> Merge<'a> {
                 let Some((ty, arguments)) = signature else { continue };
                 let _ = writeln!(out, "  {name}{arguments}: {ty} @join__field{}", after(&carried));
             }
+        }
+    }
+
+    /// A type may get a field by several of its interfaces, if all who resolve it share it. What is wrong between those who
+    /// stand for the same interface is said of the interface.
+    fn check_added(&mut self, type_name: &Name, field: &Name) {
+        let added = self.added_by_interface_objects(type_name, field);
+        if added.iter().any(|other| other.parent.name() != added[0].parent.name()) {
+            let coordinate = format!("{type_name}.{field}");
+            self.check_sharing(&coordinate, (type_name, field), &[], &Moves::default());
         }
     }
 

@@ -231,7 +231,12 @@ fn all_of(directives: &[&Directive], argument: &str) -> String {
             .collect();
         seen.push(own);
     }
-    let distinct: BTreeSet<BTreeSet<String>> = alternatives.into_iter().collect();
+    let mut distinct: BTreeSet<BTreeSet<String>> = alternatives.into_iter().collect();
+    if seen.len() > 1 {
+        // What asks for more than another alternative adds nothing.
+        let all = distinct.clone();
+        distinct.retain(|names| !all.iter().any(|fewer| fewer != names && fewer.is_subset(names)));
+    }
     let lists: Vec<String> = distinct
         .iter()
         .map(|names| {

@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-use apollo_compiler::ast::{Directive, FieldDefinition, InputValueDefinition, Type};
+use apollo_compiler::ast::{Directive, FieldDefinition, InputValueDefinition, Type, Value};
 use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::{Name, Node};
 
 use super::directive::after;
 use super::element::context_name;
 use super::overriding::Moves;
-use super::{Merge, Place, TypeIn};
+use super::{Merge, Place, TypeIn, listed};
+use crate::default::is_same;
 use crate::subgraph::selection_text;
 
 /// One subgraph's definition of a field.
@@ -44,7 +45,7 @@ impl<'a> Merge<'a> {
             self.check_base_field(&coordinate, field);
             return;
         }
-        self.check_sharing(&coordinate, type_name, field, &moves);
+        self.check_sharing(&coordinate, (type_name, name), field, &moves);
         let Some((ty, arguments)) = self.signature(&coordinate, &owners) else { return };
         self.check_externals(&coordinate, field, &owners, &ty);
         let joins = self.joins(definitions, field, &moves, &ty);
@@ -171,7 +172,7 @@ impl<'a> Merge<'a> {
             let own = self.supergraph_type(external.subgraph, &external.definition.ty);
             let (here, there) =
                 (&self.subgraphs[external.subgraph].name, &self.subgraphs[owner.subgraph].name);
-            if !self.is_subtype(&own, ty) {
+            if own != *ty {
                 let message = format!(
                     "field `{coordinate}` is `@external` in `{here}` as `{own}`, but `{}` in `{there}`",
                     owner.definition.ty
@@ -212,7 +213,8 @@ impl<'a> Merge<'a> {
                 );
                 found.push(("EXTERNAL_ARGUMENT_TYPE_MISMATCH", message));
             }
-            if own.default_value != argument.default_value {
+            let defaults = [own, argument].map(|value| value.default_value.as_deref());
+            if !same_default(defaults) {
                 let message = format!(
                     "{element} has another default in `{here}`, where the field is `@external`, than in `{there}`"
                 );
@@ -255,14 +257,14 @@ impl<'a> Merge<'a> {
 
     /// A field that several subgraphs resolve must be `@shareable` in all of them. A subgraph resolves what it provides,
     /// and an interface object resolves the field for the types behind it.
-    fn check_sharing(
+    pub(super) fn check_sharing(
         &mut self,
         coordinate: &str,
-        type_name: &Name,
+        (type_name, name): (&Name, &Name),
         field: &[FieldIn<'a>],
         moves: &Moves,
     ) {
-        let added = self.added_by_interface_objects(type_name, &field[0].definition.name);
+        let added = self.added_by_interface_objects(type_name, name);
         let resolving: Vec<FieldIn<'a>> = field
             .iter()
             .copied()
@@ -277,14 +279,13 @@ impl<'a> Merge<'a> {
             !self.is_external(field)
                 && !self.subgraphs[field.subgraph].is_shareable(field.parent, field.definition)
         };
-        let alone: Vec<usize> =
-            resolving.iter().filter(is_unshared).map(|field| field.subgraph).collect();
+        let alone: Vec<FieldIn<'a>> =
+            resolving.iter().copied().filter(|f| is_unshared(&f)).collect();
         if !alone.is_empty() {
-            let all: Vec<usize> = resolving.iter().map(|field| field.subgraph).collect();
             let message = format!(
                 "field `{coordinate}` is resolved by {} but is not `@shareable` in {}",
-                self.names(&all),
-                self.names(&alone)
+                self.resolvers(&resolving),
+                self.resolvers(&alone)
             );
             let places: Vec<Place> = resolving.iter().map(FieldIn::place).collect();
             self.error("INVALID_FIELD_SHARING", message, places);
@@ -292,7 +293,29 @@ impl<'a> Merge<'a> {
         self.check_shared_runtime_types(coordinate, &resolving);
     }
 
+    /// Who resolves a field: the subgraphs, and for which interface where it is an interface object that does.
+    fn resolvers(&self, fields: &[FieldIn<'_>]) -> String {
+        let resolver = |field: &FieldIn<'_>| {
+            let subgraph = &self.subgraphs[field.subgraph];
+            if subgraph.is_interface_object(field.parent) {
+                format!("`{}` for `{}`", subgraph.name, field.parent.name())
+            } else {
+                format!("`{}`", subgraph.name)
+            }
+        };
+        listed(fields.iter().map(resolver).collect())
+    }
+
     fn is_provided(&self, field: &FieldIn<'_>) -> bool {
         self.subgraphs[field.subgraph].is_provided(field.parent, &field.definition.name)
+    }
+}
+
+/// Whether two definitions have the same default, or none.
+fn same_default(defaults: [Option<&Value>; 2]) -> bool {
+    match defaults {
+        [Some(own), Some(other)] => is_same(own, other),
+        [None, None] => true,
+        _ => false,
     }
 }

@@ -82,20 +82,6 @@ impl Merge<'_> {
         self.is_named_subtype(a, b).then(|| b.clone())
     }
 
-    /// Whether all values of a type are values of another.
-    pub(super) fn is_subtype(&self, lower: &Type, upper: &Type) -> bool {
-        if upper.is_non_null() && !lower.is_non_null() {
-            return false;
-        }
-        match (lower.is_list(), upper.is_list()) {
-            (true, true) => self.is_subtype(lower.item_type(), upper.item_type()),
-            (false, false) => {
-                self.is_named_subtype(lower.inner_named_type(), upper.inner_named_type())
-            }
-            _ => false,
-        }
-    }
-
     fn is_named_subtype(&self, lower: &Name, upper: &Name) -> bool {
         lower == upper
             || self.subgraphs.iter().any(|subgraph| subgraph.schema.is_subtype(upper, lower))

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use apollo_compiler::ast::{InputValueDefinition, Type};
+use apollo_compiler::ast::{InputValueDefinition, Type, Value};
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Node};
 use indexmap::IndexMap;
@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use super::directive::after;
 use super::field::FieldIn;
 use super::{Merge, Place, TypeIn};
+use crate::default::is_same;
 
 /// One subgraph's definition of an argument or input field.
 type InputValueIn<'a> = (usize, &'a Node<InputValueDefinition>);
@@ -67,7 +68,7 @@ impl<'a> Merge<'a> {
                     "INCONSISTENT_ARGUMENT_PRESENCE",
                 );
                 self.leave_out(&element, &found, &missing, codes, places.to_vec());
-            } else if let Some(text) = self.input_value(&element, &found, &ARGUMENT) {
+            } else if let Some(text) = self.input_value(&element, &found, true, &ARGUMENT) {
                 printed.push(text);
             }
         }
@@ -122,7 +123,8 @@ impl<'a> Merge<'a> {
         let mut is_empty = true;
         for (field, found) in &fields {
             let element = format!("input field `{name}.{field}`");
-            if let Some(missing) = missing(&subgraphs, found) {
+            let missing = missing(&subgraphs, found);
+            if let Some(missing) = missing.filter(|_| !self.is_hidden(found)) {
                 let places: Vec<Place> = definitions.iter().map(TypeIn::place).collect();
                 let code = "REQUIRED_INPUT_FIELD_MISSING_IN_SOME_SUBGRAPH";
                 self.leave_out(
@@ -135,7 +137,10 @@ impl<'a> Merge<'a> {
                 continue;
             }
             is_empty = false;
-            let Some(text) = self.input_value(&element, found, &INPUT_FIELD) else { continue };
+            let is_everywhere = found.len() == definitions.len();
+            let Some(text) = self.input_value(&element, found, is_everywhere, &INPUT_FIELD) else {
+                continue;
+            };
             let descriptions = found.iter().map(|(i, f)| (*i, f.description.as_ref()));
             self.describe(&element, descriptions, "  ", out);
             let _ = writeln!(out, "  {text}");
@@ -148,6 +153,13 @@ impl<'a> Merge<'a> {
             );
             self.error("EMPTY_MERGED_INPUT_TYPE", message, definitions.iter().map(TypeIn::place));
         }
+    }
+
+    /// Whether no client can send an input field, so that nobody has to know it.
+    fn is_hidden(&self, found: &[InputValueIn<'_>]) -> bool {
+        found.iter().any(|(index, value)| {
+            self.subgraphs[*index].link.field_has(&value.directives, "inaccessible")
+        })
     }
 
     /// What only some subgraphs know cannot be sent to the others: it is left out, unless some insist on it.
@@ -184,15 +196,18 @@ impl<'a> Merge<'a> {
         &mut self,
         element: &str,
         found: &[InputValueIn<'_>],
+        is_everywhere: bool,
         codes: &Codes,
     ) -> Option<String> {
         let ty = self.strictest_type(element, found, codes)?;
         let default = self.common_default(element, found, codes);
         let types_differ = found.iter().any(|(_, value)| *value.ty != ty);
-        let joins: Vec<String> = if types_differ && codes.type_mismatch == INPUT_FIELD.type_mismatch
-        {
+        let is_field = codes.type_mismatch == INPUT_FIELD.type_mismatch;
+        let joins: Vec<String> = if is_field && (types_differ || !is_everywhere) {
             let join = |(i, value): &InputValueIn<'_>| {
-                format!("@join__field(graph: {}, type: \"{}\")", self.graphs[*i], value.ty)
+                let ty =
+                    if types_differ { format!(", type: \"{}\"", value.ty) } else { String::new() };
+                format!("@join__field(graph: {}{ty})", self.graphs[*i])
             };
             found.iter().map(join).collect()
         } else {
@@ -248,17 +263,16 @@ impl<'a> Merge<'a> {
     ) -> String {
         let (having, lacking): (Vec<InputValueIn<'_>>, Vec<InputValueIn<'_>>) =
             found.iter().partition(|(_, value)| value.default_value.is_some());
-        let text = |(_, value): &InputValueIn<'_>| {
-            value.default_value.as_ref().map(|default| default.serialize().no_indent().to_string())
-        };
-        let Some(default) = having.first().and_then(text) else { return String::new() };
-        let differing =
-            having.iter().find(|other| text(other).is_some_and(|other| other != default));
-        if let Some(other) = differing {
+        let defaults = having.iter().filter_map(|(_, value)| value.default_value.as_deref());
+        let Some(default) = defaults.clone().next() else { return String::new() };
+        let text = |value: &Value| value.serialize().no_indent().to_string();
+        let differing = having.iter().zip(defaults).find(|(_, other)| !is_same(default, other));
+        let default = text(default);
+        if let Some((other, value)) = differing {
             let message = format!(
                 "{element} has the default `{default}` in `{}` but `{}` in `{}`",
                 self.subgraphs[having[0].0].name,
-                text(other).unwrap_or_default(),
+                text(value),
                 self.subgraphs[other.0].name
             );
             let places = [(having[0].0, having[0].1.location()), (other.0, other.1.location())];

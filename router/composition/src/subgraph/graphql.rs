@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use apollo_compiler::ast::{DirectiveDefinition, Type, Value};
+use apollo_compiler::ast::{DirectiveDefinition, InputValueDefinition};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::DiagnosticList;
-use apollo_compiler::{Name, Schema, name};
+use apollo_compiler::{Node, Schema, name};
 
+use crate::default::{Values, wrong_defaults};
 use crate::error::{CompositionError, SubgraphLocation};
 use crate::link::Link;
 
@@ -153,7 +154,17 @@ pub(super) fn check(
         return Err(errors);
     }
     let completed = with_additions(schema, link);
-    let errors = check_defaults(subgraph, &completed, link);
+    let names_are_texts = link.version.is_none();
+    let wrong = wrong_defaults(Values { schema: &completed, names_are_texts });
+    let wrong = wrong.into_iter().map(|it| (it.message(), it.definition.name.location()));
+    let errors: Vec<CompositionError> = wrong
+        .chain(deprecated_requirements(&completed))
+        .map(|(what, span)| CompositionError {
+            code: "INVALID_GRAPHQL",
+            message: format!("subgraph `{subgraph}` is not valid GraphQL: {what}"),
+            locations: vec![super::location(subgraph, &completed, span)],
+        })
+        .collect();
     match completed.validate() {
         Ok(_) if errors.is_empty() => Ok(()),
         Ok(_) => Err(errors),
@@ -199,7 +210,7 @@ fn with_additions(schema: &Schema, link: &Link) -> Schema {
         "directive @{}(url: String, as: String, for: _Any, import: [_Any]) repeatable on SCHEMA",
         link.name
     );
-    // A subgraph may have no root field at all, or a root type without fields; GraphQL wants one.
+    // A subgraph may have no query at all, or a query root without fields; GraphQL wants one.
     definitions += "type _NoQuery { none: Int }";
     let additions =
         Schema::parse(definitions, "federation.graphql").expect("our own definitions parse");
@@ -210,17 +221,12 @@ fn with_additions(schema: &Schema, link: &Link) -> Schema {
     for (name, definition) in additions.directive_definitions {
         schema.directive_definitions.entry(name).or_insert(definition);
     }
-    let is_empty = |name: &Name| schema.get_object(name).is_some_and(|root| root.fields.is_empty());
-    let roots: Vec<Name> = schema
-        .schema_definition
-        .iter_root_operations()
-        .map(|(_, root)| root.name.clone())
-        .collect();
-    let empty: Vec<Name> = roots.into_iter().filter(is_empty).collect();
-    schema.types.retain(|name, _| !empty.contains(name));
-    let definition = schema.schema_definition.make_mut();
-    for root in [&mut definition.query, &mut definition.mutation, &mut definition.subscription] {
-        root.take_if(|root| empty.contains(&root.name));
+    let query = schema.schema_definition.query.as_ref();
+    let query = query.and_then(|query| schema.get_object(&query.name));
+    if let Some(query) = query.filter(|query| query.fields.is_empty()) {
+        let name = query.name.clone();
+        schema.types.shift_remove(&name);
+        schema.schema_definition.make_mut().query = None;
     }
     if schema.schema_definition.query.is_none() {
         schema.schema_definition.make_mut().query = Some(name!("_NoQuery").into());
@@ -296,82 +302,34 @@ fn check_definitions(subgraph: &str, schema: &Schema, link: &Link) -> Vec<Compos
     errors
 }
 
-/// Default values must be values of their types, which the validator leaves to its users.
-fn check_defaults(subgraph: &str, schema: &Schema, link: &Link) -> Vec<CompositionError> {
-    let mut errors = Vec::new();
-    let mut check = |coordinate: String, value: &apollo_compiler::ast::InputValueDefinition| {
-        let Some(default) = value
-            .default_value
-            .as_ref()
-            .filter(|default| !is_value(schema, link, default, &value.ty))
-        else {
-            return;
-        };
-        errors.push(CompositionError {
-            code: "INVALID_GRAPHQL",
-            message: format!(
-                "subgraph `{subgraph}` is not valid GraphQL: the default `{}` of `{coordinate}` is not a value of \
-                 `{}`",
-                default.serialize().no_indent(),
-                value.ty
-            ),
-            locations: vec![super::location(subgraph, schema, value.name.location())],
-        });
+/// What must be given cannot be `@deprecated`, which the validator leaves to its users, too.
+fn deprecated_requirements(schema: &Schema) -> Vec<(String, Option<SourceSpan>)> {
+    let mut found = Vec::new();
+    let mut check = |kind: &str, on: &str, value: &Node<InputValueDefinition>| {
+        if value.is_required() && value.directives.has("deprecated") {
+            let message = format!(
+                "{kind} `{}` of `{on}` is required and `@deprecated`: clients could not leave it out",
+                value.name
+            );
+            found.push((message, value.name.location()));
+        }
     };
     for ty in schema.types.values().filter(|ty| !ty.is_built_in()) {
         for field in super::all_fields(ty).into_iter().flat_map(|fields| fields.values()) {
             for argument in &field.arguments {
-                check(format!("{}.{}({}:)", ty.name(), field.name, argument.name), argument);
+                check("argument", &format!("{}.{}", ty.name(), field.name), argument);
             }
         }
         if let ExtendedType::InputObject(input) = ty {
             for field in input.fields.values() {
-                check(format!("{}.{}", input.name, field.name), field);
+                check("input field", &input.name, &field.node);
             }
         }
     }
-    errors
-}
-
-fn is_value(schema: &Schema, link: &Link, value: &Value, ty: &Type) -> bool {
-    if value.is_null() {
-        return !ty.is_non_null();
+    for directive in schema.directive_definitions.values() {
+        for argument in &directive.arguments {
+            check("argument", &format!("@{}", directive.name), argument);
+        }
     }
-    match (value, ty.is_list()) {
-        (Value::List(items), true) => {
-            items.iter().all(|item| is_value(schema, link, item, ty.item_type()))
-        }
-        // A single value stands for a list of one.
-        (_, true) => is_value(schema, link, value, ty.item_type()),
-        (_, false) => is_named_value(schema, link, value, ty.inner_named_type()),
-    }
-}
-
-fn is_named_value(schema: &Schema, link: &Link, value: &Value, name: &Name) -> bool {
-    match (schema.types.get(name), value) {
-        (Some(ExtendedType::Enum(enumeration)), Value::Enum(value)) => {
-            enumeration.values.contains_key(value)
-        }
-        // Federation 1 took the name of an enum value as a string.
-        (Some(ExtendedType::Enum(enumeration)), Value::String(value)) if link.version.is_none() => {
-            enumeration.values.contains_key(value.as_str())
-        }
-        (Some(ExtendedType::InputObject(input)), Value::Object(fields)) => {
-            fields.iter().all(|(name, value)| {
-                input.fields.get(name).is_some_and(|field| is_value(schema, link, value, &field.ty))
-            }) && input.fields.values().all(|field| {
-                !field.is_required() || fields.iter().any(|(name, _)| *name == field.name)
-            })
-        }
-        (Some(ExtendedType::Enum(_) | ExtendedType::InputObject(_)), _) => false,
-        _ => match name.as_str() {
-            "Int" => matches!(value, Value::Int(_)),
-            "Float" => matches!(value, Value::Int(_) | Value::Float(_)),
-            "String" => matches!(value, Value::String(_)),
-            "Boolean" => matches!(value, Value::Boolean(_)),
-            "ID" => matches!(value, Value::String(_) | Value::Int(_)),
-            // Only a custom scalar's own server knows its values.
-            _ => true,
-        },
-    }
+    found
 }

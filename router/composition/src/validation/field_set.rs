@@ -178,7 +178,14 @@ impl Check<'_> {
                         self.refuse(ctx.codes.invalid, &reason, ctx);
                     }
                 }
-                FieldSetSelection::Field(field) if field.name == "__typename" => {}
+                FieldSetSelection::Field(field) if field.name == "__typename" => {
+                    let code = ctx.codes.missing_external.filter(|_| !is_below_external);
+                    if let Some(code) = code.filter(|_| self.subgraph.link.version.is_some()) {
+                        let reason =
+                            format!("selects `{on}.__typename`, which every subgraph knows");
+                        self.refuse(code, &reason, ctx);
+                    }
+                }
                 FieldSetSelection::Field(field) => self.selected(on, field, is_below_external, ctx),
             }
         }
@@ -212,6 +219,7 @@ impl Check<'_> {
         if let Some(code) = ctx.codes.has_arguments.filter(|_| !definition.arguments.is_empty()) {
             self.refuse(code, &format!("selects `{coordinate}`, which has arguments"), ctx);
         }
+        self.arguments(&coordinate, definition, selected, ctx);
         let below = subgraph.schema.types.get(definition.ty.inner_named_type());
         if is_composite(below) == selected.selections.is_empty() {
             let needs = if is_composite(below) { "needs" } else { "cannot have" };
@@ -241,6 +249,48 @@ impl Check<'_> {
             is_external || is_below_external,
             ctx,
         );
+    }
+
+    /// Checks the arguments that a selected field is given.
+    fn arguments(
+        &mut self,
+        coordinate: &str,
+        definition: &FieldDefinition,
+        selected: &FieldSetField,
+        ctx: &Ctx<'_>,
+    ) {
+        let subgraph = self.subgraph;
+        let given = selected.argument_values();
+        for argument in &given {
+            let Some(known) = definition.argument_by_name(&argument.name) else {
+                let reason = format!(
+                    "gives `{coordinate}` an argument `{}`, which it does not have in `{}`",
+                    argument.name, subgraph.name
+                );
+                self.refuse(ctx.codes.invalid, &reason, ctx);
+                continue;
+            };
+            if !subgraph.is_value(&argument.value, &known.ty) {
+                let (value, ty) = (argument.value.serialize().no_indent(), &known.ty);
+                let reason = format!(
+                    "gives `{coordinate}({}:)` the value `{value}`, which is no `{ty}`",
+                    known.name
+                );
+                self.refuse(ctx.codes.invalid, &reason, ctx);
+            }
+        }
+        let is_given = |name: &Name| given.iter().any(|argument| argument.name == *name);
+        // What has arguments cannot be selected at all by some directives, which was said.
+        let required = definition.arguments.iter().filter(|_| ctx.codes.has_arguments.is_none());
+        for missing in required.filter(|known| known.is_required() && !is_given(&known.name)) {
+            if !subgraph.is_contextual(missing) {
+                let reason = format!(
+                    "does not give `{coordinate}` the argument `{}`, which it needs",
+                    missing.name
+                );
+                self.refuse(ctx.codes.invalid, &reason, ctx);
+            }
+        }
     }
 
     /// What a subgraph resolves itself need not be required, and is provided anyway.

@@ -193,7 +193,11 @@ async fn exchange(
     let (reading, mut writing) = stream.split();
     let mut request = head.clone().chain(body.clone());
     let write = writing.write_all_buf(&mut request);
-    let read = read_answer(reading, limit_bytes);
+    let read = async {
+        // Until there is something to read, there need be no buffer to read it into.
+        reading.readable().await.map_err(|_| NoAnswer::Silent)?;
+        read_answer(reading, limit_bytes).await
+    };
     tokio::pin!(write, read);
     tokio::select! {
         biased;

@@ -24,7 +24,7 @@ const BUCKETS: [f64; 12] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
 /// How often measures are folded into the buckets.
-const UPKEEP: Duration = Duration::from_secs(5);
+const UPKEEP: Duration = Duration::from_secs(1);
 
 /// Sends log lines to stderr, filtered as `filter` says (`info,server=debug`).
 pub(crate) fn install_logs(filter: &str, format: LogFormat) -> Result<(), StartError> {

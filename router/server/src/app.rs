@@ -234,8 +234,11 @@ async fn health(State(app): State<Arc<App>>) -> impl IntoResponse {
 }
 
 /// Ready as soon as a graph is loaded, and never dependent on subgraphs: a client gets more from a part of the graph
-/// than from none.
+/// than from none. No longer ready when asked to end: other replicas are.
 async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
+    if app.live.ending.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the router ends");
+    }
     match app.graph.get() {
         Ok(_) => (StatusCode::OK, "ok"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the graph is not loaded yet"),

@@ -8,7 +8,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::Request;
+use axum::response::Response;
+use futures::TryFutureExt;
+use http::{HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -25,6 +27,8 @@ use crate::error::StartError;
 
 /// How long accepting rests after it failed.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// How long, when the server is asked to end, the next request of a connection is waited for.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
 /// How many requests a client may have on one connection of HTTP/2.
 const HTTP2_STREAMS: u32 = 256;
 
@@ -65,8 +69,11 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
-/// Serves until `until` resolves; then takes no more connections, answers what was asked, ends subscriptions, and returns:
+/// Serves until `until` resolves; then ends subscriptions, answers what was asked, takes no more connections, and returns:
 /// after some time also where a client does not take its answer.
+///
+/// A client may send its next request at any moment, on a connection that it has or on a new one. So connections are
+/// first ended by their next answer, and only after a moment whether or not anything was asked.
 pub async fn serve(
     listener: TcpListener,
     serving: impl Into<Serving>,
@@ -74,13 +81,23 @@ pub async fn serve(
 ) -> Result<(), StartError> {
     let Serving { routes, live, limits } = serving.into();
     let connections = GracefulShutdown::new();
-    tokio::select! {
-        never = accept(&listener, &routes, &limits, &connections, &live) => match never {},
-        () = until => {}
+    {
+        let accept = accept(&listener, &routes, &limits, &connections, &live);
+        tokio::pin!(accept);
+        tokio::select! {
+            never = &mut accept => match never {},
+            () = until => {}
+        }
+        live.ending.cancel();
+        live.tasks.close();
+        live.connections.close();
+        tokio::select! {
+            never = &mut accept => match never {},
+            () = live.connections.wait() => {}
+            () = tokio::time::sleep(LAST_REQUESTS) => {}
+        }
     }
     drop(listener);
-    live.ending.cancel();
-    live.tasks.close();
     let ended = futures::future::join(connections.shutdown(), live.tasks.wait());
     if tokio::time::timeout(limits.drain_timeout(), ended).await.is_err() {
         tracing::warn!("some requests did not end in time");
@@ -111,10 +128,12 @@ async fn accept(
         };
         // Answers are written whole: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
-        let routes = routes.clone();
+        let (routes, ending) = (routes.clone(), live.ending.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            routes.clone().oneshot(request.map(Body::new))
+            let ending = ending.clone();
+            let answer = routes.clone().oneshot(request.map(Body::new));
+            answer.map_ok(move |answer| if ending.is_cancelled() { last(answer) } else { answer })
         });
         let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let connection = connections.watch(connection.into_owned());
@@ -124,6 +143,14 @@ async fn accept(
             drop(place);
         });
     }
+}
+
+/// The last answer of a connection, if that is not to become a WebSocket. HTTP/2 knows no such header, and is not sent it.
+fn last(mut answer: Response) -> Response {
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 /// HTTP/1.1 and HTTP/2, whichever a client begins with.

@@ -3,9 +3,37 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_pk_auto, integer, json, string, text, text_null, timestamp_with_time_zone,
+    big_pk_auto, integer, json, string, string_null, text, text_null, timestamp_with_time_zone,
     timestamp_with_time_zone_null, uuid, uuid_uniq,
 };
+
+/// Keeps beside an owner's events the traces of the requests that they happened in.
+pub(crate) struct Traceparent {
+    /// The name of the migration.
+    pub(crate) name: &'static str,
+    /// The table of the events.
+    pub(crate) outbox: &'static str,
+}
+
+impl MigrationName for Traceparent {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Traceparent {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let add =
+            Table::alter().table(self.outbox).add_column(string_null("traceparent")).to_owned();
+        manager.alter_table(add).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let drop = Table::alter().table(self.outbox).drop_column("traceparent").to_owned();
+        manager.alter_table(drop).await
+    }
+}
 
 /// Creates the four tables of `owner`.
 pub(crate) async fn create(manager: &SchemaManager<'_>, owner: &str) -> Result<(), DbErr> {

@@ -2,6 +2,8 @@
 
 use sea_orm_migration::prelude::*;
 
+use crate::events::Traceparent;
+
 mod dispatch;
 mod fleet;
 mod ride;
@@ -14,5 +16,6 @@ pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(ride::Migration),
         Box::new(safety::Migration),
         Box::new(dispatch::Migration),
+        Box::new(Traceparent { name: "logistics_0005_traceparent", outbox: "logistics_outbox" }),
     ]
 }

@@ -47,4 +47,7 @@ pub enum StartError {
     /// The router does not start.
     #[error(transparent)]
     Router(#[from] server::StartError),
+    /// Logs, metrics or traces cannot be set up.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::InstallError),
 }

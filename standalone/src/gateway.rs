@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use axum::http::header;
-use metrics_exporter_prometheus::PrometheusHandle;
 use server::{
     AppParts, Config, Connector, CurrentGraph, Graph, ServiceKey, Serving, StartError,
     SubgraphSource,
 };
+use telemetry::PrometheusHandle;
 
 use crate::examples;
 use crate::services::Services;

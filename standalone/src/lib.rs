@@ -15,8 +15,8 @@ mod running;
 mod services;
 mod settings;
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use service::{Clock, Drain, Parts, Random, Tasks};
+use telemetry::PrometheusHandle;
 
 pub use error::StartError;
 pub use running::{NewAdministrator, PasswordOrigin, Running};

@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use service::telemetry::{self, LogFormat};
 use standalone::{Settings, StartError};
+use telemetry::{InstallError, LogFormat, Traces};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -22,7 +22,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run(settings: &Settings) -> Result<(), StartError> {
-    telemetry::install_logs(&settings.log, LogFormat::Text)?;
+    let traces = Traces::from_environment("ridegraph", None, &server::environment);
+    let traces = traces.map_err(InstallError::Traces)?;
+    let telemetry = telemetry::install(&settings.log, LogFormat::Text, traces)?;
+    let served = serve(settings).await;
+    telemetry.flush().await;
+    served
+}
+
+async fn serve(settings: &Settings) -> Result<(), StartError> {
     let running = standalone::start(settings, telemetry::install_metrics()?).await?;
     // It serves all the same where nobody reads along.
     let _ = writeln!(std::io::stdout(), "{running}");

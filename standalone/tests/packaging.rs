@@ -87,6 +87,16 @@ fn what_serves_is_checked_for_health_at_its_own_port() {
 }
 
 #[test]
+fn whatever_has_metrics_is_scraped() {
+    let scraped = include_str!("../../deploy/prometheus.yml");
+    for (name, service) in &Compose::read().services {
+        let Some(listen) = service.environment.get("LISTEN") else { continue };
+        let port = listen.strip_prefix("0.0.0.0:").expect("it listens inside its container");
+        assert!(scraped.contains(&format!("\"{name}:{port}\"")), "{name}");
+    }
+}
+
+#[test]
 fn services_start_after_what_they_depend_on() {
     let compose = Compose::read();
     let order = compose.in_order();

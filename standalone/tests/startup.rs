@@ -17,7 +17,7 @@ fn ridegraph(arguments: &[&str]) -> Command {
 
 #[tokio::test]
 async fn the_first_query_is_answered_soon_and_the_password_is_shown_once() {
-    service::telemetry::install_tls();
+    service::install_tls();
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("data");
     let data_dir = data_dir.to_str().unwrap();

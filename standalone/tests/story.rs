@@ -25,7 +25,7 @@ async fn a_ride_goes_through_one_process() {
         ADMIN_PASSWORD,
     ];
     let settings = Settings::parse_from(arguments);
-    let metrics = service::telemetry::install_metrics().unwrap();
+    let metrics = telemetry::install_metrics().unwrap();
     let running = standalone::start(&settings, metrics).await.unwrap();
     let place = story::Place {
         url: format!("http://{}", running.address),

@@ -9,13 +9,18 @@ use tidy::{corpus, crates, licence, npm, text, tree};
 
 /// A crate imports only what is below it (ARCHITECTURE.md draws it).
 const ARROWS: Arrows<'_> = &[
+    ("telemetry", &[], &[]),
     ("supergraph", &[], &[]),
     ("composition", &["supergraph"], &[]),
     ("planner", &["supergraph"], &["composition"]),
     ("executor", &["planner", "supergraph"], &["composition"]),
     ("playground", &[], &[]),
-    ("server", &["composition", "planner", "executor", "playground", "supergraph"], &[]),
-    ("service", &[], &["migrations"]),
+    (
+        "server",
+        &["composition", "planner", "executor", "playground", "supergraph", "telemetry"],
+        &[],
+    ),
+    ("service", &["telemetry"], &["migrations"]),
     ("auth", &["service"], &["migrations"]),
     ("logistics", &["service"], &["migrations"]),
     ("platform", &["service"], &["migrations"]),
@@ -31,6 +36,7 @@ const ARROWS: Arrows<'_> = &[
             "platform",
             "service",
             "migrations",
+            "telemetry",
         ],
         &["supergraph"],
     ),
@@ -63,7 +69,7 @@ const USERS: &[(&str, &[&str], &[&str])] = &[
     ("axum", &["server", "service", "auth", "logistics", "platform", "standalone"], &[]),
     ("hyper", &["server", "bench"], &[]),
     ("hyper-util", &["server", "bench"], &[]),
-    ("reqwest", &["service"], &["standalone"]),
+    ("reqwest", &["service", "telemetry"], &["standalone"]),
     ("async-graphql", &["service", "auth", "logistics", "platform"], &[]),
     ("sea-orm", &["service", "auth", "logistics", "platform", "migrations", "standalone"], &[]),
     ("sea-orm-migration", &["migrations"], &[]),

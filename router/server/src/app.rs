@@ -11,9 +11,9 @@ use chrono::SecondsFormat;
 use futures::future::join_all;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use metrics::{Counter, Gauge, Histogram};
-use metrics_exporter_prometheus::PrometheusHandle;
 use playground::{Example, Page};
 use serde_json::{Map, Value, json};
+use telemetry::PrometheusHandle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tower_http::cors::CorsLayer;
 
@@ -58,6 +58,8 @@ pub(crate) struct App {
     pub(crate) places: Semaphore,
     /// What `/metrics` shows of requests.
     pub(crate) measures: Measures,
+    /// Whether the traces of clients are gone on with.
+    pub(crate) continue_clients: bool,
     /// Whose pages may ask.
     pub(crate) origins: Vec<HeaderValue>,
     /// Operations with many answers.
@@ -152,6 +154,7 @@ pub fn app(config: &Config, parts: AppParts) -> Serving {
         forward: always_forwarded().chain(config.headers.forward.iter().cloned()).collect(),
         places: Semaphore::new(config.limits.concurrent_requests),
         measures: Measures::new(),
+        continue_clients: config.traces.continue_clients,
         origins: config.cors.origins.clone(),
         subscriptions: Subscriptions::new(&config.subscriptions),
         live: Live::default(),

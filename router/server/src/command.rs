@@ -12,6 +12,8 @@ use apollo_compiler::ExecutableDocument;
 use clap::{Args, Parser, ValueEnum};
 use playground::Example;
 use supergraph::{Labels, Supergraph};
+use telemetry::{InstallError, LogFormat, Traces, install, install_metrics, tend};
+use url::Url;
 
 pub use self::check::Check;
 pub use self::compose::Compose;
@@ -23,7 +25,6 @@ use crate::serve::{asked_to_end, bind, serve};
 use crate::service_token::system_clock;
 use crate::source::{Reader, Source, keep_loaded};
 use crate::subgraphs::Connector;
-use crate::telemetry::{LogFormat, install_logs, install_metrics, tend};
 
 /// A federation router: composes subgraphs, plans operations, serves the graph.
 #[derive(Debug, Parser)]
@@ -105,19 +106,28 @@ impl Command {
 
 impl Serve {
     async fn run(self) -> Result<(), StartError> {
-        install_logs(&self.log, self.log_format)?;
         let config = self.config()?;
-        let source = Source::from_config(&config)?;
-        let connector = Connector::http(&config, &environment, system_clock)?;
+        let collector = config.traces.endpoint.as_ref().map(Url::as_str);
+        let traces = Traces::from_environment("router", collector, &environment)
+            .map_err(InstallError::Traces)?;
+        let telemetry = install(&self.log, self.log_format, traces)?;
+        let served = Self::serve(&config).await;
+        telemetry.flush().await;
+        served
+    }
+
+    async fn serve(config: &Config) -> Result<(), StartError> {
+        let source = Source::from_config(config)?;
+        let connector = Connector::http(config, &environment, system_clock)?;
         let graph = CurrentGraph::default();
         let metrics = install_metrics()?;
         let parts = AppParts {
             graph: graph.clone(),
             metrics: metrics.clone(),
-            examples: examples(&config)?,
+            examples: examples(config)?,
             clock: system_clock,
         };
-        let app = app(&config, parts);
+        let app = app(config, parts);
         let listener = bind(config.listen).await?;
         tracing::info!(address = %config.listen, "listening");
 
@@ -125,7 +135,7 @@ impl Serve {
         let reader = Reader::new(source, connector, &environment, poll);
         tokio::select! {
             served = serve(listener, app, asked_to_end()) => served,
-            failed = keep_loaded(reader, &config, &graph) => failed.map(|never| match never {}),
+            failed = keep_loaded(reader, config, &graph) => failed.map(|never| match never {}),
             never = tend(metrics) => match never {},
         }
     }

@@ -46,6 +46,8 @@ pub struct Config {
     pub introspection: bool,
     /// GraphiQL, at `/`.
     pub graphiql: GraphiqlConfig,
+    /// Which part of a request took how long.
+    pub traces: TracesConfig,
 }
 
 /// Where the supergraph comes from. The flags `--supergraph` and `--compose` go before.
@@ -209,6 +211,18 @@ pub struct GraphiqlConfig {
     pub examples: Option<PathBuf>,
 }
 
+/// Traces: which part of a request took how long, sent to a collector by OTLP over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TracesConfig {
+    /// The base address of the collector, as in `http://127.0.0.1:4318`: none, which means that there are no traces. The
+    /// variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`…) go before.
+    pub endpoint: Option<Url>,
+    /// Whether the trace context of clients is gone on with, and with it their decision what is recorded: false. Then a
+    /// request begins a trace of its own, which points to theirs.
+    pub continue_clients: bool,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -258,6 +272,7 @@ impl Default for Config {
             expose_query_plan: false,
             introspection: true,
             graphiql: GraphiqlConfig { enabled: true, examples: None },
+            traces: TracesConfig { endpoint: None, continue_clients: false },
         }
     }
 }
@@ -307,6 +322,12 @@ impl Default for PlanCacheConfig {
 impl Default for GraphiqlConfig {
     fn default() -> Self {
         Config::default().graphiql
+    }
+}
+
+impl Default for TracesConfig {
+    fn default() -> Self {
+        Config::default().traces
     }
 }
 

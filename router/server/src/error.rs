@@ -112,14 +112,9 @@ pub enum StartError {
     /// Serving ended unexpectedly.
     #[error("cannot serve: {0}")]
     Serve(std::io::Error),
-    /// Logs or metrics cannot be set up.
-    #[error("cannot set up {part}: {reason}")]
-    Telemetry {
-        /// Logs or metrics.
-        part: &'static str,
-        /// Why not.
-        reason: String,
-    },
+    /// Logs, metrics or traces cannot be set up.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::InstallError),
 }
 
 impl StartError {

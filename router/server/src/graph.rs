@@ -15,12 +15,14 @@ use quick_cache::sync::Cache;
 use supergraph::{Labels, Supergraph};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::config::{Config, Limits};
 use crate::error::{RequestError, StartError};
 use crate::graphql_request::OperationKey;
 use crate::operation_size::OperationSize;
 use crate::rollout::Rollout;
+use crate::span;
 use crate::subgraphs::{Connector, Subgraphs};
 
 /// A supergraph that is ready to serve. Immutable, but for the operations that it remembers.
@@ -42,6 +44,8 @@ pub struct Graph {
 /// An operation, ready to be executed.
 pub(crate) struct Prepared {
     pub(crate) executable: Executable,
+    /// Its name, where the document gives it one.
+    pub(crate) name: Option<Box<str>>,
     /// Its plan as JSON, where clients may see it.
     pub(crate) query_plan: Option<Box<str>>,
 }
@@ -78,6 +82,7 @@ impl Graph {
     pub(crate) async fn prepare(
         self: &Arc<Self>,
         operation: &OperationKey,
+        span: &Span,
     ) -> Result<Arc<Prepared>, RequestError> {
         let labelled;
         let operation = if self.rollout.is_empty() {
@@ -88,12 +93,17 @@ impl Graph {
         };
         let prepare = async {
             let planning = Arc::clone(&self.planning);
+            let span = span::plan(span);
             let turn = planning.acquire_owned().await.map_err(|_| RequestError::Internal)?;
             let (graph, operation) = (Arc::clone(self), operation.clone());
             let prepared = tokio::task::spawn_blocking(move || {
                 // Held to the end of the work, even where the client does not wait for it.
                 let _turn = turn;
-                graph.prepare_now(&operation)
+                let prepared = graph.prepare_now(&operation);
+                if prepared.is_err() {
+                    span::failed(&span);
+                }
+                prepared
             });
             prepared.await.unwrap_or_else(|panic| {
                 tracing::error!(%panic, "preparing an operation panicked");
@@ -117,9 +127,10 @@ impl Graph {
         let query_plan = self
             .exposes_query_plan
             .then(|| plan.json(&self.supergraph, &operation.variables).into());
+        let own_name = operation.name.as_ref().map(|name| name.as_str().into());
         let document = Arc::new(document);
         let executable = Executable::lower(&self.supergraph, document, name, &plan)?;
-        Ok(Arc::new(Prepared { executable, query_plan }))
+        Ok(Arc::new(Prepared { executable, name: own_name, query_plan }))
     }
 
     fn parse(&self, document: String) -> Result<Document, RequestError> {

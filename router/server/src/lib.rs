@@ -17,7 +17,7 @@
 //! The binary `router` is [`Command`]. Whoever brings a graph and subgraphs of its own needs no more than this:
 //!
 //! ```no_run
-//! # async fn example(supergraph_sdl: &str, metrics: metrics_exporter_prometheus::PrometheusHandle) -> Result<(), server::StartError> {
+//! # async fn example(supergraph_sdl: &str, metrics: telemetry::PrometheusHandle) -> Result<(), server::StartError> {
 //! use server::{AppParts, Config, Connector, CurrentGraph, Graph};
 //!
 //! let config = Config::default();
@@ -52,9 +52,9 @@ mod rollout;
 mod serve;
 mod service_token;
 mod source;
+mod span;
 mod subgraphs;
 mod supergraph_yaml;
-mod telemetry;
 mod transport;
 
 pub use app::{AppParts, app};
@@ -68,4 +68,3 @@ pub use serve::{Serving, asked_to_end, bind, serve};
 pub use service_token::{Clock, ServiceKey, system_clock};
 pub use source::{Source, compose};
 pub use subgraphs::Connector;
-pub use telemetry::LogFormat;

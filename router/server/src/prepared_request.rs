@@ -6,6 +6,7 @@ use std::time::Instant;
 use apollo_compiler::ast::OperationType;
 use bytes::Bytes;
 use executor::{FetchFailure, FetchFailureReason, Response};
+use tracing::Span;
 
 use crate::app::App;
 use crate::error::RequestError;
@@ -14,6 +15,7 @@ use crate::graph::{Graph, Prepared};
 use crate::graphql_request::GraphqlRequest;
 use crate::listener::{Listener, Told};
 use crate::request_context::RequestContext;
+use crate::span;
 
 /// Ready to be executed.
 pub(crate) struct PreparedRequest {
@@ -31,7 +33,7 @@ impl PreparedRequest {
         context: RequestContext,
     ) -> Result<Self, RequestError> {
         let graph = app.graph.get()?;
-        let prepared = graph.prepare(&request.operation).await?;
+        let prepared = graph.prepare(&request.operation, &context.span).await?;
         // A GET must change nothing: browsers and caches repeat it at will.
         if request.by_get && prepared.executable.operation_type() == OperationType::Mutation {
             return Err(RequestError::NotByGet);
@@ -44,6 +46,11 @@ impl PreparedRequest {
         self.prepared.executable.operation_type()
     }
 
+    /// Its name, where the client gave it one.
+    pub(crate) fn operation_name(&self) -> Option<&str> {
+        self.prepared.name.as_deref()
+    }
+
     /// Executes it for one answer, which no subscription has.
     pub(crate) async fn execute(&self, app: &App) -> Result<Bytes, RequestError> {
         let Self { graph, prepared, request, context } = self;
@@ -51,7 +58,7 @@ impl PreparedRequest {
             .executable
             .execute(&request.variables, &graph.subgraphs, context, &app.execution)
             .await?;
-        let body = self.logged(response);
+        let body = self.logged(response, &context.span);
         Ok(match &prepared.query_plan {
             Some(plan) if context.wants_query_plan => with_query_plan(&body, plan),
             _ => body,
@@ -59,7 +66,9 @@ impl PreparedRequest {
     }
 
     /// Executes it, and tells each answer until there is no other, or nobody listens any more.
-    pub(crate) async fn tell_all(self, app: &App, listener: &Listener) {
+    pub(crate) async fn tell_all(mut self, app: &App, listener: &Listener) {
+        self.context.span = span::operation(&self.context.headers, app.continue_clients);
+        span::name(&self.context.span, self.operation_type(), self.operation_name());
         if self.operation_type() == OperationType::Subscription {
             return self.subscribe(app, listener).await;
         }
@@ -81,7 +90,7 @@ impl PreparedRequest {
         }
     }
 
-    async fn subscribe(self, app: &App, listener: &Listener) {
+    async fn subscribe(mut self, app: &App, listener: &Listener) {
         let _place = match app.subscriptions.take_place() {
             Ok(place) => place,
             Err(error) => return drop(listener.tell(Told::Failed(error.body())).await),
@@ -94,6 +103,8 @@ impl PreparedRequest {
             Ok(source) => source,
             Err(body) => return drop(listener.tell(Told::Failed(body)).await),
         };
+        // A subscription may last for days: its span ends here, and each event has its own.
+        self.context.span = Span::none();
         loop {
             let told = tokio::select! {
                 told = self.next(app, &mut source) => told,
@@ -117,21 +128,27 @@ impl PreparedRequest {
         let subgraph = &self.graph.subgraphs.0[request.subgraph.index()];
         match subgraph.subscribe(request.body, &self.context).await {
             Ok(source) => Ok(source),
-            Err(failure) => Err(self.respond(app, failure).await),
+            Err(failure) => Err(self.respond(app, failure, &self.context).await),
         }
     }
 
     async fn next(&self, app: &App, source: &mut EventSource) -> Told {
         match source.next().await {
-            SourceEvent::Next(response) => Told::Next(self.respond(app, Ok(response)).await),
-            SourceEvent::Failed(failure) => Told::Failed(self.respond(app, failure).await),
+            SourceEvent::Next(response) => {
+                let context = self.context.clone().within(span::event());
+                span::name(&context.span, self.operation_type(), self.operation_name());
+                Told::Next(self.respond(app, Ok(response), &context).await)
+            }
+            SourceEvent::Failed(failure) => {
+                Told::Failed(self.respond(app, failure, &self.context).await)
+            }
             SourceEvent::Complete => Told::Complete,
         }
     }
 
     /// The answer to an event. It has the time of a request.
-    async fn respond(&self, app: &App, event: Failure) -> Bytes {
-        let Self { graph, prepared, request, context } = self;
+    async fn respond(&self, app: &App, event: Failure, context: &RequestContext) -> Bytes {
+        let Self { graph, prepared, request, .. } = self;
         let (variables, subgraphs) = (&request.variables, &graph.subgraphs);
         let response = prepared.executable.respond_to_event(
             event,
@@ -141,16 +158,17 @@ impl PreparedRequest {
             &app.execution,
         );
         match tokio::time::timeout(app.limits.request_timeout(), response).await {
-            Ok(Ok(response)) => self.logged(response),
+            Ok(Ok(response)) => self.logged(response, &context.span),
             Ok(Err(error)) => RequestError::Execution(error).body(),
             Err(_) => RequestError::Timeout.body(),
         }
     }
 
     /// The body, after operators have been told which subgraph failed.
-    fn logged(&self, response: Response) -> Bytes {
+    fn logged(&self, response: Response, span: &Span) -> Bytes {
         for failure in &response.failures {
             self.log(failure);
+            span::failed(span);
         }
         response.body
     }
@@ -163,7 +181,7 @@ impl PreparedRequest {
         }
         tracing::warn!(
             subgraph.name = self.graph.subgraphs.name(*subgraph),
-            operation.name = self.request.operation.name.as_deref(),
+            operation.name = self.operation_name(),
             %reason,
             "a fetch failed"
         );

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Map, Value};
+use tracing::Span;
 
 use crate::service_token::SERVICE_TOKEN_HEADER;
 
@@ -23,6 +24,8 @@ pub(crate) struct RequestContext {
     /// Whether the client asks to see the plan.
     pub(crate) wants_query_plan: bool,
     pub(crate) headers: HeaderMap,
+    /// What is done for the request belongs to this span.
+    pub(crate) span: Span,
 }
 
 impl RequestContext {
@@ -41,7 +44,13 @@ impl RequestContext {
             let peer = HeaderValue::try_from(peer.to_string());
             headers.insert(FORWARDED_FOR, peer.expect("an address is printable"));
         }
-        Self { wants_query_plan: client.get(QUERY_PLAN).is_some_and(|it| it == "true"), headers }
+        let wants_query_plan = client.get(QUERY_PLAN).is_some_and(|it| it == "true");
+        Self { wants_query_plan, headers, span: Span::none() }
+    }
+
+    /// From now on, what is done belongs to this span.
+    pub(crate) fn within(self, span: Span) -> Self {
+        Self { span, ..self }
     }
 
     /// What a client says in its `connection_init`, which may be headers: browsers cannot send any with a WebSocket.
@@ -76,7 +85,7 @@ impl RequestContext {
             header::ACCEPT,
             HeaderValue::from_static("application/graphql-response+json, application/json;q=0.9"),
         );
-        Self { wants_query_plan: false, headers }
+        Self { wants_query_plan: false, headers, span: Span::none() }
     }
 }
 

@@ -10,6 +10,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::future::join_all;
 use http::{Request, header};
+use tracing::Span;
 
 use crate::app::App;
 use crate::client_socket::upgrade;
@@ -21,6 +22,7 @@ use crate::media_type::{Accepted, MediaType};
 use crate::origin::may_ask;
 use crate::prepared_request::PreparedRequest;
 use crate::request_context::RequestContext;
+use crate::span;
 
 /// `GET` and `POST /graphql`, and WebSockets there.
 pub(crate) async fn graphql(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
@@ -32,24 +34,29 @@ pub(crate) async fn graphql(State(app): State<Arc<App>>, request: Request<Body>)
         return RequestError::NotAcceptable.into_response(MediaType::Json);
     };
     let started = Instant::now();
-    let answer = app.at_work(respond(&app, request, accepted)).await;
+    let span = span::request(request.method(), request.headers(), app.continue_clients);
+    let answer = app.at_work(respond(&app, request, accepted, &span)).await;
     app.measures.record(started.elapsed(), answer.as_ref().err());
-    match answer {
+    let response = match answer {
         Ok(response) => response,
         Err(error) if accepted.prefers_stream() && error.is_of_graphql() => refusal_stream(&error),
         Err(error) => error.into_response(accepted.single()),
-    }
+    };
+    span::answered(&span, response.status());
+    response
 }
 
 async fn respond(
     app: &Arc<App>,
     request: Request<Body>,
     accepted: Accepted,
+    span: &Span,
 ) -> Result<Response, RequestError> {
     if !may_ask(request.method(), request.headers(), &app.origins) {
         return Err(RequestError::ForeignOrigin);
     }
     let context = RequestContext::new(request.headers(), peer(&request), &app.forward);
+    let context = context.within(span.clone());
     let Limits { body_bytes, batch_requests, .. } = app.limits;
     let request = match GraphqlRequest::read(request, body_bytes, batch_requests).await? {
         Asked::One(request) => request,
@@ -59,6 +66,7 @@ async fn respond(
         }
     };
     let prepared = PreparedRequest::prepare(app, request, context).await?;
+    span::name(span, prepared.operation_type(), prepared.operation_name());
     if accepted.is_stream(prepared.operation_type()) {
         return Ok(stream(app, prepared));
     }

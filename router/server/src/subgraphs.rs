@@ -15,6 +15,7 @@ use metrics::{Counter, Histogram};
 use rustls::RootCertStore;
 use serde::Deserialize;
 use supergraph::SubgraphId;
+use tracing::Span;
 
 use crate::config::{Config, SubgraphConfig, SubgraphsConfig, SubscriptionProtocol};
 use crate::connections::{Connections, roots};
@@ -23,6 +24,7 @@ use crate::event_source::{EventSource, EventStream, Failure, WebSocket, WebSocke
 use crate::http1::Posted;
 use crate::request_context::RequestContext;
 use crate::service_token::{Clock, SERVICE_TOKEN_HEADER, ServiceKey, ServiceToken};
+use crate::span;
 use crate::transport::{Transport, call, post};
 
 /// How long a subgraph may take to show that it is there.
@@ -211,8 +213,10 @@ impl Subgraph {
         context: &RequestContext,
     ) -> Result<SubgraphResponse, SubgraphError> {
         let started = Instant::now();
-        let posted = Posted { headers: self.headers(context), body, repeatable };
+        let span = span::fetch(&context.span, &self.name);
+        let posted = Posted { headers: self.headers(context, &span), body, repeatable };
         let answer = self.post_before(self.timeout, posted).await;
+        span::fetched(&span, &answer);
         self.measures.requests.increment(1);
         self.measures.seconds.record(started.elapsed());
         if !answer.as_ref().is_ok_and(|answer| answer.status < 400) {
@@ -232,12 +236,14 @@ impl Subgraph {
 
     /// A query of the router's own.
     fn question(&self, body: Bytes) -> Posted {
-        let headers = self.headers(&RequestContext::of_the_router());
+        let headers = self.headers(&RequestContext::of_the_router(), &Span::none());
         Posted { headers, body, repeatable: true }
     }
 
-    fn headers(&self, context: &RequestContext) -> HeaderMap {
+    /// The headers of a request that belongs to a span.
+    fn headers(&self, context: &RequestContext, span: &Span) -> HeaderMap {
         let mut headers = context.headers.clone();
+        telemetry::context::inject(span, &mut headers);
         if let Some(service_token) = &self.service_token {
             headers.insert(SERVICE_TOKEN_HEADER, service_token.current());
         }
@@ -250,13 +256,19 @@ impl Subgraph {
         body: Bytes,
         context: &RequestContext,
     ) -> Result<EventSource, Failure> {
-        let subscribed = self.open(body, context);
+        let span = span::fetch(&context.span, &self.name);
+        let subscribed = self.open(body, context, &span);
         let subscribed = tokio::time::timeout(self.timeout, subscribed).await;
         subscribed.unwrap_or(Err(Err(SubgraphError::Timeout)))
     }
 
-    async fn open(&self, body: Bytes, context: &RequestContext) -> Result<EventSource, Failure> {
-        let mut headers = self.headers(context);
+    async fn open(
+        &self,
+        body: Bytes,
+        context: &RequestContext,
+        span: &Span,
+    ) -> Result<EventSource, Failure> {
+        let mut headers = self.headers(context, span);
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         let answer = match &self.subscriptions {
             SubscriptionTransport::InProcess { service } => call(service, headers, body).await,

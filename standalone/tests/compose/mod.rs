@@ -17,6 +17,8 @@ pub(crate) struct Compose {
 pub(crate) struct Service {
     /// The image that it runs.
     pub(crate) image: String,
+    /// Who has to be asked for, that it runs.
+    pub(crate) profiles: Vec<String>,
     /// What runs in it.
     pub(crate) command: Vec<String>,
     /// The variables that it sees.
@@ -45,9 +47,12 @@ pub(crate) struct HealthCheck {
 pub(crate) const TEXT: &str = include_str!("../../../compose.yaml");
 
 impl Compose {
-    /// Reads the file of the repository, its variables not yet replaced.
+    /// Reads what runs by itself from the file of the repository, its variables not yet replaced.
     pub(crate) fn read() -> Self {
-        serde_saphyr::from_str(TEXT).expect("compose.yaml is what compose reads")
+        let mut compose: Self =
+            serde_saphyr::from_str(TEXT).expect("compose.yaml is what compose reads");
+        compose.services.retain(|_, service| service.profiles.is_empty());
+        compose
     }
 
     /// Replaces the variables in commands, environments and health checks, as compose does.

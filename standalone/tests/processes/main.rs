@@ -7,6 +7,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 #![expect(clippy::disallowed_methods, reason = "a test has no command line")]
 
+#[path = "../collector/mod.rs"]
+#[expect(dead_code, reason = "the tests of one process look at more of a trace")]
+mod collector;
 #[path = "../compose/mod.rs"]
 mod compose;
 mod database;
@@ -22,6 +25,7 @@ mod story;
 
 use std::collections::BTreeMap;
 
+use crate::collector::Collector;
 use crate::database::{FreshDatabase, required};
 use crate::running::{Processes, authority};
 
@@ -29,12 +33,32 @@ use crate::running::{Processes, authority};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story_goes_through_the_processes_of_compose_yaml() {
     let database = FreshDatabase::create("story").await;
-    let variables = variables(&database);
+    let collector = Collector::start().await;
+    let mut variables = variables(&database);
+    variables.insert("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), collector.url.clone());
     let mut processes = Processes::new(&variables, &authority(&required("TEST_DATABASE_URL")));
     processes.start();
     story::run(&place(&processes, &variables)).await;
     processes.end();
     database.drop().await;
+
+    let traces = collector.end().await;
+    traces.check(&[FreshDatabase::PASSWORD, &variables["ADMIN_PASSWORD"], "@example.com"]);
+    let of = |process: &str| traces.spans.values().filter(move |span| span.process == process);
+    for service in ["auth", "logistics", "platform"] {
+        // Their statements are part of what the router had them do.
+        let statement = of(service).find(|span| {
+            let root = traces.root(span);
+            span.name.starts_with("sea_orm.") && root.process == "router"
+        });
+        assert!(statement.is_some(), "{service}");
+    }
+    // What logistics asks of auth is one trace, too, and an event points from one process to another.
+    let call = of("logistics").find(|span| span.name == "call auth").unwrap();
+    assert!(of("auth").any(|span| span.trace_id == call.trace_id));
+    let applied = of("logistics").filter(|span| span.name == "apply user.created");
+    let causes: Vec<_> = applied.flat_map(|span| &span.linked).collect();
+    assert!(of("router").any(|span| causes.contains(&&span.trace_id)));
 }
 
 /// What an operator would put into `.env`.

@@ -62,7 +62,7 @@ pub(crate) async fn run(place: &Place) {
 impl<'a> Story<'a> {
     /// The story in this place.
     pub(crate) fn new(place: &'a Place) -> Self {
-        service::telemetry::install_tls();
+        service::install_tls();
         Self { place, client: Client::new() }
     }
 

@@ -55,11 +55,13 @@ impl Settings {
     }
 
     fn notifier(&self) -> Result<Notifier, StartError> {
-        let (Some(url), Some(sender)) = (&self.smtp_url, &self.mail_from) else {
-            return Ok(Notifier::Log);
-        };
-        let smtp = Smtp::new(url.expose_secret(), sender, self.sms_mail_domain.as_deref())?;
-        Ok(Notifier::Smtp(smtp))
+        // Compose sets what nobody has set to nothing.
+        let url =
+            self.smtp_url.as_ref().map(SecretString::expose_secret).filter(|it| !it.is_empty());
+        let Some(url) = url else { return Ok(Notifier::Log) };
+        let sender = self.mail_from.as_deref().unwrap_or_default();
+        let sms_domain = self.sms_mail_domain.as_deref().filter(|domain| !domain.is_empty());
+        Ok(Notifier::Smtp(Smtp::new(url, sender, sms_domain)?))
     }
 }
 
@@ -139,12 +141,35 @@ impl Default for Limits {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
         Settings::command().debug_assert();
+    }
+
+    #[tokio::test]
+    async fn what_is_set_to_nothing_is_not_set() {
+        let settings = |url: &str, sender: &str| {
+            let command_line = [
+                "auth",
+                "--database-url=sqlite://auth.db",
+                "--service-jwt-secret=secret",
+                "--auth-signing-key=key",
+                &format!("--smtp-url={url}"),
+                &format!("--mail-from={sender}"),
+                "--sms-mail-domain=",
+            ];
+            Settings::parse_from(command_line).notifier()
+        };
+        assert!(matches!(settings("", ""), Ok(Notifier::Log)));
+        assert!(matches!(
+            settings("smtp://mail", "Ride <ride@example.com>"),
+            Ok(Notifier::Smtp(_))
+        ));
+        let nobody = settings("smtp://mail", "").unwrap_err().to_string();
+        assert!(nobody.starts_with("MAIL_FROM: "), "{nobody}");
     }
 }

@@ -23,6 +23,13 @@ async fn run(settings: &Settings) -> Result<(), StartError> {
         print!("{}", command.run("logistics", &settings.service.database().await?).await?);
         return Ok(());
     }
+    let telemetry = settings.service.install_telemetry("logistics")?;
+    let served = serve(settings).await;
+    telemetry.flush().await;
+    served
+}
+
+async fn serve(settings: &Settings) -> Result<(), StartError> {
     let mut tasks = Tasks::new();
     let parts = settings.service.connect(&mut tasks).await?;
     let mut running = logistics::start(settings.config()?, parts.clone()).await?;

@@ -7,6 +7,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
+use tracing::Instrument;
 use url::Url;
 
 use crate::error::StartError;
@@ -74,13 +75,16 @@ impl Database {
             clippy::disallowed_methods,
             reason = "the task lives as long as one statement, and its transaction ends with it where nobody takes it"
         )]
-        let begun = tokio::spawn(async move {
-            let options = TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            };
-            database.begin_with_options(options).await
-        });
+        let begun = tokio::spawn(
+            async move {
+                let options = TransactionOptions {
+                    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                    ..TransactionOptions::default()
+                };
+                database.begin_with_options(options).await
+            }
+            .in_current_span(),
+        );
         begun.await.map_err(|error| DbErr::Custom(error.to_string()))?
     }
 

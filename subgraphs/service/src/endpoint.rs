@@ -13,6 +13,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
+use tracing::Instrument;
 
 use crate::access_token::AccessTokenError;
 use crate::app::Subgraph;
@@ -21,7 +22,7 @@ use crate::error::{Code, bad_user_input, disclose};
 use crate::parts::Parts;
 use crate::service_token::{InvalidServiceToken, SERVICE_TOKEN_HEADER};
 use crate::tasks::Stop;
-use crate::{sse, websocket};
+use crate::{span, sse, websocket};
 
 /// The service whose word on the client's address counts.
 const ROUTER: &str = "router";
@@ -50,11 +51,13 @@ pub(crate) async fn post<E: Executor>(
     let is_anonymous =
         !headers.contains_key(header::AUTHORIZATION) && caller.permissions.is_empty();
     let started = Instant::now();
-    let response = endpoint.respond(caller, &headers, &body).await;
     let name = endpoint.subgraph.name;
+    let span = span::request(name, &caller.service, &headers);
+    let response = endpoint.respond(caller, &headers, &body).instrument(span.clone()).await;
     metrics::histogram!("graphql_request_seconds", "service" => name)
         .record(started.elapsed().as_secs_f64());
     if response.is_err() {
+        span::failed(&span);
         metrics::counter!("graphql_errors_total", "service" => name).increment(1);
     }
     let cache = cache_control(&response, is_anonymous);

@@ -16,6 +16,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Context, Error, Name, Request, Value, Variables};
 use futures::future::BoxFuture;
 use sea_orm::DbErr;
+use tracing::Instrument;
 
 use crate::error::bad_user_input;
 
@@ -68,8 +69,8 @@ impl<L: BatchLoad> Batch<L> {
             clippy::disallowed_methods,
             reason = "the loader's tasks live no longer than the request that waits"
         )]
-        let loader =
-            DataLoader::with_cache(Complete(loader), tokio::spawn, HashMapCache::default());
+        let spawn = |load: BoxFuture<'static, ()>| tokio::spawn(load.in_current_span());
+        let loader = DataLoader::with_cache(Complete(loader), spawn, HashMapCache::default());
         Self { loader, remembers: true }
     }
 

@@ -183,6 +183,9 @@ pub enum StartError {
         /// What the client said.
         reason: String,
     },
+    /// Logs, metrics or traces cannot be set up.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::InstallError),
     /// A setting that cannot be used.
     #[error("{setting}: {reason}")]
     Setting {

@@ -21,6 +21,9 @@ pub struct Event {
     pub payload: serde_json::Value,
     /// When.
     pub created_at: DateTime<Utc>,
+    /// The request that it happened in, where that was traced (W3C trace context).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// What happened, as its owner writes it down; id and time are added.
@@ -46,6 +49,7 @@ impl NewEvent {
             aggregate_id: self.aggregate_id,
             payload: self.payload,
             created_at: clock.now(),
+            traceparent: telemetry::context::traceparent(),
         }
     }
 }

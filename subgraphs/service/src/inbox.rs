@@ -14,12 +14,14 @@ use futures::future::BoxFuture;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict, Order, Query, SimpleExpr};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use tokio::sync::Notify;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::bus::{Bus, HandlerError};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::event::Event;
+use crate::span;
 use crate::tasks::{Stop, Tasks};
 
 /// After so many failures an event is parked.
@@ -120,8 +122,17 @@ impl Consumer {
         }
     }
 
-    /// In one transaction: notes the event, applies it unless it was, and forgets that it waited.
     async fn apply(&self, event: &Event, waited: Option<i64>) -> Result<(), HandlerError> {
+        let span = span::apply(self.name, event);
+        let applied = self.apply_within(event, waited).instrument(span.clone()).await;
+        if applied.is_err() {
+            span::failed(&span);
+        }
+        applied
+    }
+
+    /// In one transaction: notes the event, applies it unless it was, and forgets that it waited.
+    async fn apply_within(&self, event: &Event, waited: Option<i64>) -> Result<(), HandlerError> {
         let inbox = &self.inbox;
         let transaction = inbox.database.begin().await?;
         let note = Query::insert()

@@ -3,7 +3,7 @@
 //! The life of a service, in the order of the modules:
 //!
 //! 1. [`settings`] reads flags and environment, and [`Settings::connect`] builds the [`Parts`]: [`Clock`], [`Random`],
-//!    [`Database`], [`ServiceKeys`], [`Bus`], the ways to the peers, and the metrics handle ([`telemetry`]).
+//!    [`Database`], [`ServiceKeys`], [`Bus`], the ways to the peers, and the metrics handle (`telemetry`).
 //! 2. The service builds its schema with [`schema`] and becomes a [`Subgraph`], which [`app()`] turns into routes.
 //! 3. A request arrives with a service token ([`service_token`]) and perhaps a user's ([`access_token`]); together they
 //!    are the [`Caller`], whom resolvers ask ([`Caller::require_scope`]). Keys of entities are loaded up front ([`entity`]).
@@ -43,9 +43,9 @@ pub mod serve;
 pub mod service_token;
 pub mod settings;
 pub mod signing_key;
+mod span;
 mod sse;
 pub mod tasks;
-pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transport;
@@ -77,4 +77,4 @@ pub use service_token::{AllowList, ServiceKeys};
 pub use settings::{CommandLine, Settings};
 pub use signing_key::SigningKeys;
 pub use tasks::{Drain, Stop, Tasks};
-pub use transport::{InProcessPeer, Transport};
+pub use transport::{InProcessPeer, Transport, install_tls};

@@ -107,6 +107,7 @@ mod tests {
             aggregate_id: entity,
             payload: number.into(),
             created_at: DateTime::UNIX_EPOCH,
+            traceparent: None,
         }
     }
 

@@ -14,6 +14,9 @@ use crate::database::Database;
 use crate::event::{Event, NewEvent};
 use crate::tasks::{Stop, Tasks};
 
+/// What is written of an event.
+const NEW_COLUMNS: [&str; 7] =
+    ["id", "kind", "aggregate", "aggregate_id", "payload", "created_at", "traceparent"];
 /// How many events are read at once.
 const BATCH: u64 = 100;
 /// The relay looks this often where nobody wakes it: for events of a replica that died.
@@ -44,7 +47,7 @@ impl Outbox {
         let now = self.clock.now();
         let insert = Query::insert()
             .into_table(self.table())
-            .columns(["id", "kind", "aggregate", "aggregate_id", "payload", "created_at"])
+            .columns(NEW_COLUMNS)
             .values_panic([
                 self.clock.new_id().into(),
                 event.kind.into(),
@@ -52,6 +55,7 @@ impl Outbox {
                 event.aggregate_id.into(),
                 event.payload.into(),
                 now.into(),
+                telemetry::context::traceparent().into(),
             ])
             .to_owned();
         transaction.execute(&insert).await.map(drop)
@@ -149,7 +153,8 @@ impl Relay {
 
     async fn pending(&self) -> Result<Vec<Pending>, DbErr> {
         let select = Query::select()
-            .columns(["seq", "id", "kind", "aggregate", "aggregate_id", "payload", "created_at"])
+            .column("seq")
+            .columns(NEW_COLUMNS)
             .from(self.outbox.table())
             .and_where(Expr::col("published_at").is_null())
             .and_where(Expr::col("parked_at").is_null())
@@ -212,6 +217,7 @@ impl Pending {
                 aggregate_id: row.try_get("", "aggregate_id")?,
                 payload: row.try_get("", "payload")?,
                 created_at: row.try_get("", "created_at")?,
+                traceparent: row.try_get("", "traceparent")?,
             },
         })
     }

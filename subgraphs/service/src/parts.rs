@@ -1,6 +1,6 @@
 //! What every service is made of: the parts that `main` builds once and hands down.
 
-use metrics_exporter_prometheus::PrometheusHandle;
+use telemetry::PrometheusHandle;
 
 use crate::bus::Bus;
 use crate::clock::Clock;

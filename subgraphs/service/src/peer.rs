@@ -8,10 +8,12 @@ use chrono::{DateTime, Utc};
 use http::{Request, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tracing::Span;
 
 use crate::clock::Clock;
 use crate::random::Random;
 use crate::service_token::{SERVICE_TOKEN_HEADER, ServiceKeys};
+use crate::span;
 use crate::transport::{Transport, TransportError};
 
 /// Asks another service. Cheap to clone; the clones share the token.
@@ -196,26 +198,34 @@ impl Peer {
     async fn attempt<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, PeerError> {
         let peer = self.0.identity.callee;
         let started = Instant::now();
-        let outcome = self.exchange(body).await;
+        let span = span::call(self.0.identity);
+        let outcome = self.exchange(body, &span).await;
         metrics::counter!("service_calls_total", "peer" => peer).increment(1);
         metrics::histogram!("service_calls_seconds", "peer" => peer)
             .record(started.elapsed().as_secs_f64());
         if let Err(error) = &outcome {
+            span.record("error.type", error.as_label());
+            span::failed(&span);
             metrics::counter!("service_calls_errors_total", "peer" => peer, "error" => error.as_label())
                 .increment(1);
         }
         outcome
     }
 
-    async fn exchange<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, PeerError> {
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        body: &Bytes,
+        span: &Span,
+    ) -> Result<T, PeerError> {
         let peer = self.0.identity.callee;
         let unavailable =
             |failure, reason: String| PeerError::Unavailable { peer, failure, reason };
-        let request = Request::post("/graphql")
+        let mut request = Request::post("/graphql")
             .header(header::CONTENT_TYPE, "application/json")
             .header(SERVICE_TOKEN_HEADER, self.token())
             .body(body.clone())
             .expect("a fixed path and printable headers make a request");
+        telemetry::context::inject(span, request.headers_mut());
         let sent = self.0.transport.send(request, TIMEOUT).await;
         let answer = sent.map_err(|error: TransportError| {
             unavailable(Failure::Unreachable, error.to_string())

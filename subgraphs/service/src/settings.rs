@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Args, Command, Parser};
 use secrecy::{ExposeSecret, SecretString};
+use telemetry::{InstallError, LogFormat, Telemetry, Traces};
 use url::Url;
 
 use crate::bus::Bus;
@@ -15,8 +16,7 @@ use crate::parts::{Parts, Peers};
 use crate::random::Random;
 use crate::service_token::ServiceKeys;
 use crate::tasks::{Drain, Tasks};
-use crate::telemetry::{self, LogFormat};
-use crate::transport::Transport;
+use crate::transport::{Transport, install_tls};
 
 /// What a service must know to start. Flattened into the settings of each binary.
 #[derive(Debug, Clone, Args)]
@@ -137,17 +137,28 @@ impl CommandLine {
 impl Settings {
     /// Connects to the database alone: for a [`Command`](parked::Command).
     pub async fn database(&self) -> Result<Database, StartError> {
-        Database::connect(self.database_url.expose_secret(), self.db_schema.as_deref()).await
+        let schema = self.db_schema.as_deref().filter(|schema| !schema.is_empty());
+        Database::connect(self.database_url.expose_secret(), schema).await
     }
 
-    /// Installs logs, metrics and TLS, and connects to the database and the bus. `tasks` owns what runs beside.
+    /// Installs logs and, where the environment asks for them, traces of the service `name`.
+    pub fn install_telemetry(&self, name: &str) -> Result<Telemetry, StartError> {
+        let traces = Traces::from_environment(name, None, &environment);
+        Ok(telemetry::install(&self.log, self.log_format, traces.map_err(InstallError::Traces)?)?)
+    }
+
+    /// Installs metrics and TLS, and connects to the database and the bus. `tasks` owns what runs beside.
     pub async fn connect(&self, tasks: &mut Tasks) -> Result<Parts, StartError> {
-        telemetry::install_logs(&self.log, self.log_format)?;
-        telemetry::install_tls();
+        install_tls();
         let metrics = telemetry::install_metrics()?;
         let tended = metrics.clone();
-        tasks.start(|stop| telemetry::tend(tended, stop));
-        let bus = match &self.nats_url {
+        tasks.start(|mut stop| async move {
+            tokio::select! {
+                never = telemetry::tend(tended) => match never {},
+                () = stop.requested() => {}
+            }
+        });
+        let bus = match self.nats_url.as_deref().filter(|url| !url.is_empty()) {
             Some(url) => Bus::nats(url, tasks).await?,
             None => Bus::in_process(),
         };
@@ -166,4 +177,10 @@ impl Settings {
             metrics,
         })
     }
+}
+
+/// Reads a variable of the process's environment: one of those that OpenTelemetry names, and clap does not.
+#[expect(clippy::disallowed_methods, reason = "this is the place where the environment is read")]
+fn environment(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
 }

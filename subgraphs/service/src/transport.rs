@@ -45,6 +45,11 @@ impl InProcessPeer {
     }
 }
 
+/// Chooses the process's TLS provider. A second call changes nothing.
+pub fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
@@ -59,7 +64,7 @@ pub enum TransportError {
 impl Transport {
     /// Over HTTP: `base` is the peer's address without a path, as in `http://auth:4001`.
     ///
-    /// Needs the process's TLS provider; [`crate::telemetry::install_tls`] sets it.
+    /// Needs the process's TLS provider; [`install_tls`] sets it.
     pub fn http(base: &Url) -> Self {
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(2))

@@ -92,9 +92,9 @@ async fn a_request_is_one_trace_down_to_the_last_statement() {
     assert!(text.contains(r#"FROM "User""#) && text.contains('?'), "{text}");
 
     // What an event does is work of its own, and points to the request that it comes from.
-    let applied = traces.spans.values().filter(|span| span.name == "apply user.created");
+    let mut applied = traces.of("ridegraph").filter(|span| span.name == "apply user.created");
     // That of the administrator comes from no request.
-    let applied = applied.clone().find(|span| !span.linked.is_empty()).unwrap();
+    let applied = applied.find(|span| !span.linked.is_empty()).unwrap();
     let [cause] = &applied.linked[..] else { panic!("one cause: {:?}", applied.linked) };
     let of_cause = traces.spans.values().find(|span| span.trace_id == *cause).unwrap();
     assert_eq!(traces.root(of_cause).name, "mutation");

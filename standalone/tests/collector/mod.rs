@@ -106,6 +106,11 @@ fn attributes(attributes: Vec<KeyValue>) -> HashMap<String, String> {
 }
 
 impl Traces {
+    /// The spans of a process.
+    pub(crate) fn of<'a>(&'a self, process: &'a str) -> impl Iterator<Item = &'a Span> {
+        self.spans.values().filter(move |span| span.process == process)
+    }
+
     /// The span that one belongs to.
     pub(crate) fn parent(&self, span: &Span) -> Option<&Span> {
         self.spans.get(&span.parent_id)

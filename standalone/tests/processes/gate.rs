@@ -51,7 +51,7 @@ struct Bar {
 impl Gate {
     /// A gate on the way to the service at this URL.
     pub(crate) async fn on_the_way_to(target: String) -> Self {
-        service::telemetry::install_tls();
+        service::install_tls();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sender, held) = mpsc::unbounded_channel();

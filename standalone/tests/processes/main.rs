@@ -44,21 +44,20 @@ async fn the_story_goes_through_the_processes_of_compose_yaml() {
 
     let traces = collector.end().await;
     traces.check(&[FreshDatabase::PASSWORD, &variables["ADMIN_PASSWORD"], "@example.com"]);
-    let of = |process: &str| traces.spans.values().filter(move |span| span.process == process);
     for service in ["auth", "logistics", "platform"] {
         // Their statements are part of what the router had them do.
-        let statement = of(service).find(|span| {
+        let statement = traces.of(service).find(|span| {
             let root = traces.root(span);
             span.name.starts_with("sea_orm.") && root.process == "router"
         });
         assert!(statement.is_some(), "{service}");
     }
     // What logistics asks of auth is one trace, too, and an event points from one process to another.
-    let call = of("logistics").find(|span| span.name == "call auth").unwrap();
-    assert!(of("auth").any(|span| span.trace_id == call.trace_id));
-    let applied = of("logistics").filter(|span| span.name == "apply user.created");
+    let call = traces.of("logistics").find(|span| span.name == "call auth").unwrap();
+    assert!(traces.of("auth").any(|span| span.trace_id == call.trace_id));
+    let applied = traces.of("logistics").filter(|span| span.name == "apply user.created");
     let causes: Vec<_> = applied.flat_map(|span| &span.linked).collect();
-    assert!(of("router").any(|span| causes.contains(&&span.trace_id)));
+    assert!(traces.of("router").any(|span| causes.contains(&&span.trace_id)));
 }
 
 /// What an operator would put into `.env`.

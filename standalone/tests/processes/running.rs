@@ -15,7 +15,7 @@ use crate::compose::{Compose, Service};
 use crate::database::required;
 
 /// How long a process may take to start, or to end, or to do what it is waited for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What compose takes from a running container of another image; here it is given.
 const GIVEN: [&str; 2] = ["postgres", "nats"];

@@ -41,6 +41,8 @@ pub(crate) struct Merge<'a> {
     features: BTreeSet<&'static str>,
     uses_list_sizes: bool,
     composed: ComposedDirectives,
+    /// What the schema itself carries, beside its links.
+    schema_directives: Vec<String>,
     errors: Vec<CompositionError>,
     hints: Vec<Hint>,
 }
@@ -74,6 +76,7 @@ pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<(String, Vec<Hint>), Vec<C
         features: BTreeSet::new(),
         uses_list_sizes: false,
         composed: ComposedDirectives::default(),
+        schema_directives: Vec::new(),
         errors: Vec::new(),
         hints: Vec::new(),
     };
@@ -82,6 +85,7 @@ pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<(String, Vec<Hint>), Vec<C
     merge.check_queries();
     merge.hint_upgrades();
     let types = merge.types.clone();
+    merge.schema_directives();
     let mut body = String::new();
     for (name, definitions) in &types {
         merge.ty(name, definitions, &mut body);
@@ -130,6 +134,16 @@ impl<'a> Merge<'a> {
                     .extend(field.arguments.iter().map(|a| a.ty.inner_named_type().clone()));
             }
         }
+    }
+
+    /// Merges what the subgraphs say of their schemas.
+    fn schema_directives(&mut self) {
+        let subgraphs = self.subgraphs;
+        let applications = subgraphs.iter().enumerate().map(|(index, subgraph)| {
+            let directives = &subgraph.schema.schema_definition.directives;
+            (index, directives.iter().map(|directive| &***directive))
+        });
+        self.schema_directives = self.carried("the schema", applications, &[]);
     }
 
     fn check_queries(&mut self) {

@@ -222,8 +222,11 @@ impl Subgraph {
             && !(self.extensions.contains(ty.name()) && self.is_key_field(ty, &field.name))
     }
 
-    /// Whether the field or its type says `@external`; on a type it meant nothing in Federation 1.
+    /// Whether the field or its type says `@external`; on a type or an interface's field it meant nothing in Federation 1.
     pub(crate) fn is_marked_external(&self, ty: &ExtendedType, field: &FieldDefinition) -> bool {
+        if ty.is_interface() && self.link.version.is_none() {
+            return false;
+        }
         self.link.field_has(&field.directives, "external")
             || (self.link.version.is_some() && self.link.has(ty.directives(), "external"))
     }

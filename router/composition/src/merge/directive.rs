@@ -12,7 +12,7 @@ use crate::link::text;
 pub(super) type Application<'d> = (usize, &'d Directive);
 
 /// Directives that are printed on the elements themselves, in this order; with the feature to link.
-const CARRIED: [(&str, &str); 9] = [
+pub(super) const CARRIED: [(&str, &str); 9] = [
     ("deprecated", ""),
     ("specifiedBy", ""),
     ("inaccessible", "inaccessible"),
@@ -211,15 +211,20 @@ fn list_size(directives: &[&Directive]) -> String {
     if parts.is_empty() { String::new() } else { format!("({})", parts.join(", ")) }
 }
 
+/// The names of one alternative, which may be a lone one. What is no name is one that nobody has.
+fn names(alternative: &Value) -> BTreeSet<String> {
+    let name = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match alternative {
+        Value::List(names) => names.iter().map(|value| name(value)).collect(),
+        lone => BTreeSet::from([name(lone)]),
+    }
+}
+
 /// Requirements of several subgraphs all hold: the conjunction of disjunctions of conjunctions, as one list of lists.
 fn all_of(directives: &[&Directive], argument: &str) -> String {
     let mut alternatives: Vec<BTreeSet<String>> = vec![BTreeSet::new()];
     let mut seen: Vec<Vec<BTreeSet<String>>> = Vec::new();
     for directive in directives {
-        let names = |list: &Value| -> BTreeSet<String> {
-            let names = list.as_list().unwrap_or_default().iter();
-            names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
-        };
         let own: Vec<BTreeSet<String>> =
             list(directive, argument).iter().map(|list| names(list)).collect();
         if seen.contains(&own) {

@@ -6,7 +6,7 @@ use apollo_compiler::ast::{Directive, FieldDefinition, InputValueDefinition, Typ
 use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::{Name, Node};
 
-use super::directive::after;
+use super::directive::{CARRIED, after};
 use super::element::context_name;
 use super::overriding::Moves;
 use super::{Merge, Place, TypeIn, listed};
@@ -243,9 +243,11 @@ impl<'a> Merge<'a> {
             };
             subgraph.link.version.is_none() && owners.iter().any(has)
         };
-        for directive in ["tag", "inaccessible"] {
-            let mut applied = subgraph.link.field_all(&external.definition.directives, directive);
-            if applied.any(|directive| !is_repeated(directive)) {
+        for (directive, _) in CARRIED {
+            let directives = &external.definition.directives;
+            let mut applied = subgraph.link.field_all(directives, directive);
+            let is_deprecated = subgraph.link.version.is_some() && directives.has(directive);
+            if applied.any(|directive| !is_repeated(directive)) || is_deprecated {
                 let message = format!(
                     "`{coordinate}` of `{}` has both `@external` and `@{directive}`",
                     subgraph.name

@@ -155,6 +155,9 @@ pub(super) fn supergraph(merge: &Merge<'_>, executable_directives: &str, body: &
         );
     }
     out.push_str(&merge.composed.links());
+    for directive in &merge.schema_directives {
+        let _ = writeln!(out, "  {directive}");
+    }
     out.push_str("{\n");
     for (field, root) in
         [("query", "Query"), ("mutation", "Mutation"), ("subscription", "Subscription")]

@@ -14,6 +14,7 @@ use crate::error::{CompositionError, SubgraphLocation};
 use crate::link::Link;
 
 /// What a subgraph may write of one of the federation's directives.
+#[derive(Clone, Copy)]
 struct Specification {
     name: &'static str,
     /// The arguments as they are defined.
@@ -199,9 +200,7 @@ fn with_additions(schema: &Schema, link: &Link) -> Schema {
         let _ = writeln!(definitions, "scalar {scalar}");
     }
     for (name, canonical) in link.names() {
-        if let Some(specification) =
-            SPECIFICATIONS.iter().find(|specification| specification.name == canonical)
-        {
+        if let Some(specification) = Specification::of(canonical, link.version) {
             definitions += &specification.definition(name);
         }
     }
@@ -235,6 +234,20 @@ fn with_additions(schema: &Schema, link: &Link) -> Schema {
 }
 
 impl Specification {
+    /// A directive as it is in a version of the federation; `None` for Federation 1, which learnt what it was told.
+    fn of(canonical: &str, version: Option<(u32, u32)>) -> Option<Self> {
+        let newest = *SPECIFICATIONS.iter().find(|it| it.name == canonical)?;
+        let is_before = |minor| version.is_some_and(|version| version < (2, minor));
+        Some(match canonical {
+            "shareable" if is_before(2) => Self { is_repeatable: false, ..newest },
+            "tag" if is_before(3) => Self { locations: ELEMENTS, ..newest },
+            "override" if is_before(7) => {
+                Self { arguments: "(from: String!)", optional: &[], ..newest }
+            }
+            _ => newest,
+        })
+    }
+
     fn definition(&self, name: &str) -> String {
         let Self { arguments, locations, .. } = self;
         let repeatable = if self.is_repeatable { "repeatable " } else { "" };
@@ -282,8 +295,7 @@ fn check_definitions(subgraph: &str, schema: &Schema, link: &Link) -> Vec<Compos
     };
     let mut errors = Vec::new();
     for (name, canonical) in link.names() {
-        let specification =
-            SPECIFICATIONS.iter().find(|specification| specification.name == canonical);
+        let specification = Specification::of(canonical, link.version);
         let definition = schema.directive_definitions.get(name);
         for (specification, definition) in specification.into_iter().zip(definition) {
             let contradictions = specification.contradictions(definition).into_iter();

@@ -48,10 +48,6 @@ impl Check<'_> {
             );
             self.error("OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE", message, span);
         }
-        if label.is_some() && subgraph.link.version.is_some_and(|version| version < (2, 7)) {
-            let message = format!("{place} has an override label, which came with version 2.7");
-            self.error("INVALID_GRAPHQL", message, span);
-        }
         if from == subgraph.name {
             self.error("OVERRIDE_FROM_SELF_ERROR", format!("{place} overrides itself"), span);
         }

@@ -239,14 +239,13 @@ impl Check<'_> {
             );
             self.refuse("KEY_FIELDS_SELECT_INVALID_TYPE", &reason, ctx);
         }
-        let is_external = subgraph.is_external_somewhere(ty, definition);
-        if !is_composite(below) && !is_external && !is_below_external {
+        if !is_composite(below) && !is_below_external && !subgraph.is_external(ty, definition) {
             self.missing_external(ty, definition, ctx);
         }
         self.selections(
             definition.ty.inner_named_type(),
             &selected.selections,
-            is_external || is_below_external,
+            is_below_external || subgraph.is_external_somewhere(ty, definition),
             ctx,
         );
     }

@@ -34,13 +34,14 @@ pub(crate) fn scan(
     let mut scanner = Scanner { program, rows, text: &text, source, items: Vec::new() };
     let mut turn = cursor.enter(b'{')?;
     while cursor.next_key(&mut turn)? {
-        if cursor.take_key(b"\"data\"")? {
-            envelope.data = scanner.value(&mut cursor, data_reader, TypeId::UNKNOWN)?;
-        } else if cursor.take_key(b"\"errors\"")? {
-            envelope.errors = Some(scanner.slice(cursor.value()?));
-        } else {
-            cursor.key()?;
-            cursor.value()?;
+        match &*unescape(cursor.take_key_text()?).ok_or(Malformed)? {
+            "data" => {
+                envelope.data = scanner.value(&mut cursor, data_reader, TypeId::UNKNOWN)?;
+            }
+            "errors" => envelope.errors = Some(scanner.slice(cursor.value()?)),
+            _ => {
+                cursor.value()?;
+            }
         }
     }
     cursor.finish()?;

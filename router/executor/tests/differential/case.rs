@@ -13,9 +13,11 @@ use executor::{
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use planner::{Budget, QueryPlan};
+use serde_json::Value;
 use supergraph::{Labels, Supergraph};
 
 use crate::data::{Data, Source};
+use crate::errors;
 use crate::fake_subgraph::{FakeSubgraph, Request};
 use crate::operation::Operation;
 use crate::project::Projection;
@@ -54,7 +56,7 @@ pub(crate) enum Kind {
     Request,
     /// Other data than one server would give.
     Data,
-    /// Errors where one server has none, or none where it has.
+    /// Errors where one server has none, or none where it has; or elsewhere.
     Errors,
     Panic,
 }
@@ -236,15 +238,13 @@ impl Composed {
         let body = String::from_utf8_lossy(&response.body).into_owned();
         let rest =
             body.strip_prefix("{\"data\":").and_then(|it| it.strip_prefix(expected.data.as_str()));
-        let Some(rest) = rest.filter(|it| *it == "}" || it.starts_with(",\"errors\":")) else {
+        if !rest.is_some_and(|it| it == "}" || it.starts_with(",\"errors\":")) {
             let reason = format!("expected {{\"data\":{}}}\nanswered {body}", expected.data);
             return Err(Failure::new(Kind::Data, reason));
-        };
-        if (rest == "}") != expected.errors.is_empty() {
-            let reason = format!("errors expected at {:?}\nanswered {body}", expected.errors);
-            return Err(Failure::new(Kind::Errors, reason));
         }
-        Ok(())
+        let answered: Value = serde_json::from_str(&body).expect("an answer is JSON");
+        errors::compare(&answered, &expected.errors)
+            .map_err(|reason| Failure::new(Kind::Errors, format!("{reason}\nanswered {body}")))
     }
 }
 

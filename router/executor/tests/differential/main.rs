@@ -5,7 +5,7 @@
 //! 2. `Federation::compose` composes the subgraphs with our own composition.
 //! 3. `operation` writes random operations against the API schema.
 //! 4. `Composed::check` plans and executes each over strict fake subgraphs, and compares with the reference executor over the
-//!    whole truth: the same bytes of `data`, and errors where it has errors.
+//!    whole truth: the same bytes of `data`, and errors at the same places.
 //! 5. What fails is made smaller by `shrink` as long as it fails, and becomes a case directory.
 //!
 //! `DIFFERENTIAL_CASES` and `DIFFERENTIAL_SEED` in the environment make a longer run, or another.
@@ -15,6 +15,7 @@ mod case_directory;
 #[path = "../cases/data.rs"]
 mod data;
 mod directives;
+mod errors;
 #[path = "../cases/fake_subgraph.rs"]
 mod fake_subgraph;
 mod operation;

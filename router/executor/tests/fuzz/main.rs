@@ -1,13 +1,17 @@
 //! Whatever clients and subgraphs send, there is an answer or an error, and soon; and an answer is JSON.
 
+mod answer_text;
 #[path = "../cases/data.rs"]
 mod data;
 #[path = "../cases/fake_subgraph.rs"]
 mod fake_subgraph;
 #[path = "../../../supergraph/tests/fuzz/nearly.rs"]
 mod nearly;
+#[path = "../differential/random.rs"]
+mod random;
 #[path = "../cases/resolver.rs"]
 mod resolver;
+mod scanner;
 mod world;
 
 use std::sync::Arc;

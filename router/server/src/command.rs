@@ -66,10 +66,10 @@ pub struct Serve {
 /// `router plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
-    /// The supergraph.
+    /// The supergraph; `-` is what is piped in.
     #[arg(long, value_name = "FILE")]
     supergraph: PathBuf,
-    /// The document.
+    /// The document; `-` is what is piped in.
     #[arg(value_name = "OPERATION.GRAPHQL")]
     document: PathBuf,
     /// Which of its operations, where it has several.
@@ -192,9 +192,14 @@ fn examples(config: &Config) -> Result<Vec<Example>, StartError> {
     Example::read_folder(folder).map_err(|source| StartError::Read { path: folder.clone(), source })
 }
 
+/// Reads a file; `-` is what is piped in.
 fn read(path: &Path) -> Result<String, StartError> {
-    std::fs::read_to_string(path)
-        .map_err(|source| StartError::Read { path: path.to_owned(), source })
+    let text = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    text.map_err(|source| StartError::Read { path: path.to_owned(), source })
 }
 
 /// Prints a result, with one line end after it.

@@ -11,7 +11,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use crate::error::StartError;
+use crate::error::{StartError, yaml_error};
 use crate::request_context::ROUTERS_OWN_HEADERS;
 
 /// All settings. The file `router.yaml` of the repository is the commented example.
@@ -357,7 +357,7 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, String> {
         // A file of nothing but comments is a null document, and means the defaults.
         let config: Option<Self> =
-            serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+            serde_saphyr::from_str(text).map_err(|error| yaml_error(&error))?;
         Ok(config.unwrap_or_default())
     }
 }

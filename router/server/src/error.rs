@@ -132,15 +132,21 @@ fn sentences(errors: &[StartError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
+/// What is wrong with a YAML text, for whoever wrote it.
+pub(crate) fn yaml_error(error: &serde_saphyr::Error) -> String {
+    error.render_with_formatter(&serde_saphyr::UserMessageFormatter)
+}
+
 /// The reason alone, without the operating system's number.
 fn reason(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::AddrInUse => "the port is in use".to_owned(),
         ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
-        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::NotFound => "there is no such file or folder".to_owned(),
         ErrorKind::PermissionDenied => "permission denied".to_owned(),
         ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
         _ => error.to_string(),
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::error::StartError;
+use crate::error::{StartError, yaml_error};
 
 /// The subgraphs to compose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl SupergraphYaml {
         folder: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
-        let file: File = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        let file: File = serde_saphyr::from_str(text).map_err(|error| yaml_error(&error))?;
         let of_federation_2 = match &file.federation_version {
             None | Some(FederationVersion::Major(2)) => true,
             Some(FederationVersion::Major(_)) => false,

@@ -349,7 +349,7 @@ fn what_cannot_be_read_is_named() {
         &["--against", "nowhere.graphql", "new.graphql"],
         &expect![""],
         &expect![[r"
-            router: cannot read `nowhere.graphql`: there is no such file
+            router: cannot read `nowhere.graphql`: there is no such file or folder
         "]],
     );
     let output = router(folder.path(), &["check", "--against", "old.graphql", "broken.graphql"]);

@@ -153,23 +153,23 @@ fn what_is_missing_is_said_in_one_sentence() {
         path,
         &["compose", "nowhere.yaml"],
         &expect![[r"
-        router: cannot read `nowhere.yaml`: there is no such file
-    "]],
+            router: cannot read `nowhere.yaml`: there is no such file or folder
+        "]],
     );
     std::fs::remove_file(path.join("reviews.graphql")).unwrap();
     check_failure(
         path,
         &["compose", "supergraph.yaml"],
         &expect![[r"
-        router: cannot read `reviews.graphql`: there is no such file
-    "]],
+            router: cannot read `reviews.graphql`: there is no such file or folder
+        "]],
     );
     check_failure(
         path,
         &["plan", "--supergraph", "nowhere.graphql", "operation.graphql"],
         &expect![[r"
-        router: cannot read `nowhere.graphql`: there is no such file
-    "]],
+            router: cannot read `nowhere.graphql`: there is no such file or folder
+        "]],
     );
     check_failure(
         path,

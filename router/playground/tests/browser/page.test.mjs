@@ -96,6 +96,66 @@ test("a token in the headers says who asks", async () => {
   await page.screenshot({ path: `${SCREENSHOTS}/answer.png` });
 });
 
+/** Sends an operation as the one who registered, and returns its data. */
+async function ask(query, variables) {
+  const response = await fetch(new URL("/graphql", ROUTER_URL), {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${accessToken}` },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = await response.json();
+  assert.equal(errors, undefined);
+  return data;
+}
+
+/** Requests a ride across the town, and returns its id. */
+async function requestRide() {
+  const pickup = { address: "Alexanderplatz", coordinates: { latitude: 52.5208, longitude: 13.4094 } };
+  const dropoff = { address: "Brandenburger Tor", coordinates: { latitude: 52.5163, longitude: 13.3777 } };
+  const { serviceChannels } = await ask(
+    `query ($from: CoordinatesInput!, $to: CoordinatesInput!) {
+      serviceChannels(first: 1) { nodes { products { id quote(pickup: $from, dropoff: $to) { token } } } }
+    }`,
+    { from: pickup.coordinates, to: dropoff.coordinates },
+  );
+  const [product] = serviceChannels.nodes[0].products;
+  const input = { productId: product.id, pickup, dropoff, quoteToken: product.quote.token, idempotencyKey: email };
+  const selection = "{ ride { id } problems { code message } }";
+  const { requestRide } = await ask(
+    `mutation ($input: RequestRideInput!) { requestRide(input: $input) ${selection} }`,
+    { input },
+  );
+  assert.deepEqual(requestRide.problems, []);
+  return requestRide.ride.id;
+}
+
+test("a subscription shows what happens while it happens", async () => {
+  const id = await requestRide();
+  await page.getByRole("button", { name: "New tab" }).click();
+  const operation = "subscription Watch($id: ID!) { rideUpdated(rideId: $id) { status rider { displayName } } }";
+  await write("[aria-label='Query Editor']", operation);
+  await page.getByRole("button", { name: "Variables", exact: true }).click();
+  await write("[aria-label='Variables']", JSON.stringify({ id }));
+  await page.getByRole("button", { name: "Headers", exact: true }).click();
+  await write("[aria-label='Headers']", JSON.stringify({ authorization: `Bearer ${accessToken}` }));
+  const begun = page.waitForResponse((response) => response.request().method() === "POST");
+  await page.getByRole("button", { name: /^Execute query/ }).click();
+  assert.match((await begun).headers()["content-type"], /^text\/event-stream/);
+  const input = { rideId: id, reason: "CHANGED_MIND" };
+  const { cancelRide } = await ask(
+    "mutation ($input: CancelRideInput!) { cancelRide(input: $input) { problems { code } } }",
+    { input },
+  );
+  assert.deepEqual(cancelRide.problems, []);
+  const result = page.locator(".result-window");
+  await result.getByText("CANCELLED").waitFor();
+  // Who rides is known to another service, which is asked for each event.
+  await result.getByText("Rita").waitFor();
+  // The ride is over, and so is the subscription.
+  await page.getByRole("button", { name: /^Execute query/ }).waitFor();
+  await page.screenshot({ path: `${SCREENSHOTS}/subscription.png` });
+});
+
 test("the documentation shows the schema", async () => {
   await page.getByRole("button", { name: "Show Documentation Explorer" }).click();
   const docs = page.locator(".graphiql-doc-explorer");

@@ -88,7 +88,7 @@ impl Graph {
         let operation = if self.rollout.is_empty() {
             operation
         } else {
-            labelled = operation.labelled(self.rollout.draw());
+            labelled = operation.labelled(self.rollout.on(|| rand::random_range(0.0..100.0)));
             &labelled
         };
         let prepare = async {

@@ -100,6 +100,26 @@ async fn a_subgraph_elsewhere_can_be_asked_for_a_stream_too() {
 }
 
 #[tokio::test]
+async fn that_a_token_has_expired_is_the_last_thing_told() {
+    let federation = in_process(Config::default()).await;
+    let feed = federation.reviews.feed();
+    let mut stream = Stream::open(federation.router, "text/event-stream", REVIEWS).await;
+    assert_eq!(feed.heard().await, "subscribed");
+    feed.say(review_by("1"));
+    assert_eq!(stream.next().await["data"]["reviewAdded"]["author"]["name"], "Ada");
+    let expired =
+        json!({ "message": "sign in again", "extensions": { "code": "UNAUTHENTICATED" } });
+    feed.say(Said::Errors(json!([expired])));
+    feed.say(Said::Complete);
+    let last = stream.next().await;
+    assert_eq!((&last["data"], &last["errors"][0]["message"]), (&Value::Null, &expired["message"]));
+    let extensions = json!({ "code": "UNAUTHENTICATED", "service": "reviews" });
+    assert_eq!(last["errors"][0]["extensions"], extensions);
+    assert_eq!(stream.event().await.as_deref(), Some("event: complete\ndata: "));
+    assert_eq!(stream.event().await, None);
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_ends_the_subgraphs_stream() {
     let federation = in_process(Config::default()).await;
     let stream = Stream::open(federation.router, "text/event-stream", REVIEWS).await;

@@ -24,6 +24,7 @@ use crate::request_context::always_forwarded;
 use crate::respond::graphql;
 use crate::serve::{Live, Serving};
 use crate::service_token::Clock;
+use crate::workers::Workers;
 
 /// Where GraphQL is served.
 const GRAPHQL_PATH: &str = "/graphql";
@@ -170,7 +171,7 @@ pub fn app(config: &Config, parts: AppParts) -> Serving {
         .route("/livez", get(|| async { "ok" }))
         .route("/metrics", get(|| async move { metrics.render() }));
     let routes = if config.graphiql.enabled { routes.merge(graphiql(&examples)) } else { routes };
-    Serving { routes, live, limits }
+    Serving { routes, live, limits, workers: Workers::default() }
 }
 
 fn execution(config: &Config) -> executor::Options {

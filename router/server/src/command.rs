@@ -25,6 +25,7 @@ use crate::serve::{asked_to_end, bind, serve};
 use crate::service_token::system_clock;
 use crate::source::{Reader, Source, keep_loaded};
 use crate::subgraphs::Connector;
+use crate::workers::Workers;
 
 /// A federation router: composes subgraphs, plans operations, serves the graph.
 #[derive(Debug, Parser)]
@@ -127,7 +128,7 @@ impl Serve {
             examples: examples(config)?,
             clock: system_clock,
         };
-        let app = app(config, parts);
+        let app = app(config, parts).on(Workers::start()?);
         let listener = bind(config.listen).await?;
         tracing::info!(address = %config.listen, "listening");
 

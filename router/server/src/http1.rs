@@ -11,7 +11,7 @@ mod answer;
 mod tests;
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
@@ -19,6 +19,7 @@ use executor::{SubgraphError, SubgraphResponse};
 use http::{HeaderMap, Uri};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::runtime::{self, Handle};
 
 use crate::http1::answer::read_answer;
 
@@ -38,8 +39,11 @@ pub(crate) struct Endpoint {
     address: String,
     /// The request up to its first header.
     request_start: Box<[u8]>,
-    idle: Mutex<VecDeque<Idle>>,
+    idle: Mutex<Pools>,
 }
+
+/// The connections of each runtime: to another, news of them would have to be handed over.
+type Pools = Vec<(runtime::Id, VecDeque<Idle>)>;
 
 /// A connection that waits for work, and since when.
 #[derive(Debug)]
@@ -155,28 +159,36 @@ impl Endpoint {
 
     /// The connection that was used last, if that is not longer ago and it is still open.
     fn take_idle(&self, longest: Duration) -> Option<TcpStream> {
-        let mut idle = self.idle();
-        while idle.back().is_some_and(|last| last.since.elapsed() < longest) {
-            let Idle { stream, .. } = idle.pop_back()?;
+        loop {
+            let is_recent = |last: &mut Idle| last.since.elapsed() < longest;
+            let Idle { stream, .. } = self.with_pool(|pool| pool.pop_back_if(is_recent))?;
             // What can be read is its end, or what nobody asked for.
             if stream.try_read(&mut [0]).is_err_and(|error| is_no_news(&error)) {
                 return Some(stream);
             }
         }
-        None
     }
 
     fn keep(&self, stream: TcpStream) {
-        let mut idle = self.idle();
-        let is_old = |first: &Idle| first.since.elapsed() >= IDLE_TIMEOUT;
-        while idle.len() >= IDLE_CONNECTIONS || idle.front().is_some_and(is_old) {
-            idle.pop_front();
-        }
-        idle.push_back(Idle { stream, since: Instant::now() });
+        let now = Instant::now();
+        let is_old = |first: &mut Idle| now.duration_since(first.since) >= IDLE_TIMEOUT;
+        self.with_pool(|pool| {
+            while pool.pop_front_if(is_old).is_some() {}
+            if pool.len() < IDLE_CONNECTIONS {
+                pool.push_back(Idle { stream, since: now });
+            }
+        });
     }
 
-    fn idle(&self) -> MutexGuard<'_, VecDeque<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Does something with the connections of the runtime that it is called on.
+    fn with_pool<T>(&self, then: impl FnOnce(&mut VecDeque<Idle>) -> T) -> T {
+        let runtime = Handle::current().id();
+        let mut pools = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = pools.iter().position(|(of, _)| *of == runtime).unwrap_or_else(|| {
+            pools.push((runtime, VecDeque::new()));
+            pools.len() - 1
+        });
+        then(&mut pools[at].1)
     }
 }
 

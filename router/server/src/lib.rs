@@ -56,6 +56,7 @@ mod span;
 mod subgraphs;
 mod supergraph_yaml;
 mod transport;
+mod workers;
 
 pub use app::{AppParts, app};
 pub use command::{Check, Command, Compose, Plan, Serve};

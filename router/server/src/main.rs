@@ -9,7 +9,8 @@ use server::Command;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
+/// This thread reads the graph and takes connections; others serve them.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match Command::parse().run(&mut stdout()).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,6 +24,7 @@ use tower::ServiceExt;
 
 use crate::config::Limits;
 use crate::error::StartError;
+use crate::workers::Workers;
 
 /// How long accepting rests after it failed.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -37,9 +38,15 @@ pub struct Serving {
     pub(crate) routes: Router,
     pub(crate) live: Live,
     pub(crate) limits: Limits,
+    pub(crate) workers: Workers,
 }
 
 impl Serving {
+    /// Serves connections on threads of their own, rather than on the runtime that takes them.
+    pub(crate) fn on(self, workers: Workers) -> Self {
+        Self { workers, ..self }
+    }
+
     /// The routes alone, to be called without a socket.
     pub fn into_routes(self) -> Router {
         self.routes
@@ -60,7 +67,8 @@ pub(crate) struct Live {
 impl From<Router> for Serving {
     /// Routes that leave nothing behind.
     fn from(routes: Router) -> Self {
-        Self { routes, live: Live::default(), limits: Limits::default() }
+        let (live, limits, workers) = Default::default();
+        Self { routes, live, limits, workers }
     }
 }
 
@@ -79,10 +87,11 @@ pub async fn serve(
     serving: impl Into<Serving>,
     until: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
-    let Serving { routes, live, limits } = serving.into();
+    let serving = serving.into();
+    let Serving { live, limits, .. } = &serving;
     let connections = GracefulShutdown::new();
     {
-        let accept = accept(&listener, &routes, &limits, &connections, &live);
+        let accept = accept(&listener, &serving, &connections);
         tokio::pin!(accept);
         tokio::select! {
             never = &mut accept => match never {},
@@ -108,10 +117,8 @@ pub async fn serve(
 /// Takes connections as long as there is room, and serves each in a task of its own.
 async fn accept(
     listener: &TcpListener,
-    routes: &Router,
-    limits: &Limits,
+    Serving { routes, live, limits, workers }: &Serving,
     connections: &GracefulShutdown,
-    live: &Live,
 ) -> Infallible {
     let places = Arc::new(Semaphore::new(limits.connections));
     let server = http_server(limits);
@@ -135,13 +142,18 @@ async fn accept(
             let answer = routes.clone().oneshot(request.map(Body::new));
             answer.map_ok(move |answer| if ending.is_cancelled() { last(answer) } else { answer })
         });
-        let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
-        let connection = connections.watch(connection.into_owned());
-        live.connections.spawn(async move {
+        let seat = workers.seat();
+        let (server, watcher, runtime) =
+            (server.clone(), connections.watcher(), seat.runtime.clone());
+        let life = async move {
+            // From the runtime that took it to the one that serves it.
+            let Ok(stream) = stream.into_std().and_then(TcpStream::from_std) else { return };
+            let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
             // Broken connections are the clients' affair.
-            let _ = connection.await;
-            drop(place);
-        });
+            let _ = watcher.watch(connection).await;
+            drop((place, seat));
+        };
+        live.connections.spawn_on(life, &runtime);
     }
 }
 

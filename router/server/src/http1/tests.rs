@@ -213,7 +213,7 @@ async fn a_mutation_does_not_trust_a_connection_that_rested() {
         Endpoint::new(&format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
     let stream = endpoint.connect().await.unwrap();
     let since = Instant::now().checked_sub(FRESH).unwrap();
-    endpoint.idle().push_back(Idle { stream, since });
+    endpoint.with_pool(|pool| pool.push_back(Idle { stream, since }));
     assert!(endpoint.take_idle(FRESH).is_none());
     assert!(endpoint.take_idle(IDLE_TIMEOUT).is_some());
 }

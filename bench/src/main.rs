@@ -1,6 +1,7 @@
 //! The binary `bench`: measures routers, serves the subgraphs of a federation, or is the floor of a workload.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bench::process::RouterCommand;
@@ -59,6 +60,9 @@ struct Run {
     /// How long each time.
     #[arg(long, default_value_t = 8)]
     seconds: u64,
+    /// A file with an operation, instead of that of the workload.
+    #[arg(long)]
+    operation: Option<PathBuf>,
     /// Clients, instead of as many as the workload says.
     #[arg(long)]
     clients: Option<usize>,
@@ -104,6 +108,9 @@ impl Run {
         let names = if self.workloads.is_empty() { Workload::names()? } else { self.workloads };
         for name in names {
             let mut workload = Workload::read(&name)?;
+            if let Some(operation) = &self.operation {
+                workload.document = std::fs::read_to_string(operation)?;
+            }
             if let Some(clients) = self.clients {
                 workload.settings.clients = clients;
             }

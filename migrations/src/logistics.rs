@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::events::Traceparent;
 
+mod catalogue;
 mod dispatch;
 mod fleet;
 mod ride;
@@ -17,5 +18,6 @@ pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(safety::Migration),
         Box::new(dispatch::Migration),
         Box::new(Traceparent { name: "logistics_0005_traceparent", outbox: "logistics_outbox" }),
+        Box::new(catalogue::Migration),
     ]
 }

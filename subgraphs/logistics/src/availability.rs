@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, DbErr, IntoActiveModel, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, DatabaseTransaction, DbErr, IntoActiveModel, QueryOrder, QuerySelect,
+};
 use serde_json::json;
 use service::{Caller, ConflictCode, DateTime, NewEvent, Problem, ValidationCode, authenticated};
 use uuid::Uuid;
@@ -14,7 +16,7 @@ use crate::fleet::Fleet;
 use crate::kind::{DriverAvailability, DriverStatus};
 use crate::table::{driver, registration, vehicle};
 use crate::vehicle::required_text;
-use crate::{saga, shift};
+use crate::{license, saga, shift};
 
 #[derive(InputObject)]
 struct ApproveDriverInput {
@@ -228,17 +230,18 @@ async fn set_availability(ctx: &Context<'_>, input: &SetDriverAvailabilityInput)
                 let message = "the driver is not approved, or suspended";
                 return Ok(Err(Problem::conflict(ConflictCode::DRIVER_NOT_APPROVED, message)));
             }
-            let wanted = match &input.vehicle_id {
-                Some(id) => id.parse::<Uuid>().ok(),
-                None => row.active_vehicle_id,
-            };
-            let mut vehicles = vehicle::Entity::find()
-                .filter(vehicle::Column::DriverId.eq(row.id))
-                .filter(vehicle::Column::IsActive.eq(true));
-            if input.vehicle_id.is_some() || wanted.is_some() {
-                vehicles = vehicles.filter(vehicle::Column::Id.eq(wanted.unwrap_or_default()));
+            if !license::is_valid(&row, now) {
+                let message = "the licence has expired: show the new one to operations";
+                let path = &["availability"];
+                return Ok(Err(Problem::validation(
+                    ValidationCode::EXPIRED_DOCUMENT,
+                    path,
+                    message,
+                )));
             }
-            let Some(vehicle) = vehicles.one(&transaction).await? else {
+            let Some(vehicle) =
+                wanted_vehicle(&transaction, &row, input.vehicle_id.as_ref()).await?
+            else {
                 return Ok(Err(Problem::not_found("vehicle")));
             };
             change.availability = Set(DriverAvailability::Available);
@@ -253,4 +256,24 @@ async fn set_availability(ctx: &Context<'_>, input: &SetDriverAvailabilityInput)
     fleet.outbox.commit(transaction).await?;
     fleet.bell.notify_waiters();
     Ok(Ok(row))
+}
+
+/// The vehicle that is named, or else the last one, or else the first that is in service.
+async fn wanted_vehicle(
+    transaction: &DatabaseTransaction,
+    driver: &driver::Model,
+    id: Option<&ID>,
+) -> Result<Option<vehicle::Model>, DbErr> {
+    let in_service = vehicle::Entity::find()
+        .filter(vehicle::Column::DriverId.eq(driver.id))
+        .filter(vehicle::Column::IsActive.eq(true))
+        .order_by_asc(vehicle::Column::Id)
+        .all(transaction)
+        .await?;
+    let find = |wanted: Uuid| in_service.iter().find(|vehicle| vehicle.id == wanted);
+    let found = match id {
+        Some(id) => id.parse().ok().and_then(find),
+        None => driver.active_vehicle_id.and_then(find).or(in_service.first()),
+    };
+    Ok(found.cloned())
 }

@@ -14,6 +14,7 @@ use crate::fare::Trip;
 use crate::fleet::Fleet;
 use crate::geo::Point;
 use crate::kind::{OfferState, RideActor, RideStatus};
+use crate::license;
 use crate::ride_change::{self, Change};
 use crate::search::{Asked, Wanted, nearest_first};
 use crate::table::{driver, offer, ride};
@@ -56,6 +57,7 @@ pub(crate) async fn run(fleet: Arc<Fleet>, mut stop: Stop) {
 /// Requests the scheduled rides whose time has come, expires those nobody took, and offers the others.
 pub(crate) async fn run_once(fleet: &Fleet) -> Result<(), DbErr> {
     let now = fleet.parts.clock.now();
+    license::take_offline(fleet, now).await?;
     for ride in due(fleet, RideStatus::Scheduled, now).await? {
         // A rider who is on another ride now waits for the next look, but not for ever.
         let step = if ride.expires_at <= now { Step::Expire } else { Step::Request };

@@ -94,8 +94,11 @@ impl Driver {
         self.0.status
     }
 
-    async fn suspended_at(&self) -> Option<DateTime> {
-        self.0.suspended_at.map(Into::into)
+    /// Null once the suspension is over.
+    async fn suspended_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
+        let now = Fleet::of(ctx).parts.clock.now();
+        let since = self.0.suspended_at?;
+        self.0.suspended_until.is_none_or(|until| until > now).then(|| since.into())
     }
 
     /// 1 to 5; null before the first rating.
@@ -147,7 +150,7 @@ impl Driver {
         Some(ride::page(ctx, ride::Of::Driver(self.0.id), filter, &page).await)
     }
 
-    /// Own profile, or scope read:drivers. Null before the first ride is completed: it says in which currency.
+    /// Own profile, or scope read:drivers.
     #[graphql(directive = authenticated::apply())]
     async fn earnings(
         &self,
@@ -158,7 +161,7 @@ impl Driver {
         if !self.is_private_to(ctx) {
             return None;
         }
-        shift::earnings(ctx, self.0.id, from.0, to.0).await.transpose()
+        Some(shift::earnings(ctx, self.0.id, from.0, to.0).await)
     }
 
     async fn created_at(&self) -> DateTime {

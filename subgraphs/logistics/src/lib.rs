@@ -3,8 +3,9 @@
 //! 1. [`build`] takes the [`Config`] and the parts that all services share, and makes the routes; [`Logistics::run`] starts
 //!    the workers, [`start`] does both.
 //! 2. A user becomes a driver through `registration`, whose work the `saga` does step by step; `availability` is what
-//!    operations and the driver then do with the `driver` and its `vehicle`s.
-//! 3. A `product`'s price for a trip is computed by `fare`, raised by `surge`, and locked in a `quote`.
+//!    operations and the driver then do with the `driver` and its `vehicle`s, as long as the `license` is valid.
+//! 3. A `product`'s price for a trip is computed by `fare`, raised by `surge`, and locked in a `quote`; `catalogue` knows
+//!    which products are withdrawn.
 //! 4. A `ride` is asked for in `ride_request`, offered by `dispatch` to the drivers that `search` finds in the `cell`s
 //!    around, and changed by `ride_step`, `ride_cancel` and `ride_assign` in one place, `ride_change`, along the states of
 //!    `transition`. When it is over, both sides say what they think in `rating`.
@@ -14,6 +15,7 @@
 
 mod availability;
 mod cancellation_fee;
+mod catalogue;
 mod cell;
 mod deactivation;
 mod dispatch;
@@ -22,6 +24,7 @@ mod fare;
 mod fleet;
 mod geo;
 mod kind;
+mod license;
 mod location;
 mod nearby;
 mod offer;
@@ -71,7 +74,7 @@ use crate::fleet::Fleet;
 use crate::subscription::Subscription;
 
 const NAME: &str = "logistics";
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 15] = [
     "Driver",
     "Vehicle",
     "Ride",
@@ -81,6 +84,8 @@ const TABLES: [&str; 13] = [
     "logistics_rider",
     "logistics_safety_alert",
     "logistics_shift",
+    "logistics_product",
+    "logistics_channel",
     "logistics_outbox",
     "logistics_inbox",
     "logistics_delivery",
@@ -105,6 +110,7 @@ struct Mutation(
     registration::RegistrationMutation,
     registration_rescue::RegistrationRescue,
     availability::DriverMutation,
+    license::LicenseMutation,
     vehicle::VehicleMutation,
     location::LocationMutation,
     ride_request::RequestMutation,
@@ -223,6 +229,13 @@ fn consume(fleet: &Arc<Fleet>, tasks: &mut Tasks) {
         },
         tasks,
     );
+    inbox.consume(
+        &fleet.parts.bus,
+        "logistics-catalogue",
+        &catalogue::TOLD,
+        |transaction, event| Box::pin(catalogue::note(transaction, event)),
+        tasks,
+    );
 }
 
 fn entities(parts: &Parts) -> Entities {
@@ -230,7 +243,7 @@ fn entities(parts: &Parts) -> Entities {
     let of = || database.clone();
     let (drivers, by_user, vehicles, by_driver) = (of(), of(), of(), of());
     let (rides, active, sessions, newest, rated) = (of(), of(), of(), of(), of());
-    let (alerts, by_ride, events) = (of(), of(), of());
+    let (alerts, by_ride, events, withdrawn) = (of(), of(), of(), of());
     Entities::new()
         .with(&[("Driver", "id")], move || driver::DriverById(drivers.clone()))
         .with(&[("Driver", "userId"), ("User", "id")], move || {
@@ -248,4 +261,5 @@ fn entities(parts: &Parts) -> Entities {
         .with(&[], move || user::RiderById(rated.clone()))
         .with(&[("SafetyAlert", "id")], move || safety_alert::SafetyAlertById(alerts.clone()))
         .with(&[], move || safety_alert::AlertsByRide(by_ride.clone()))
+        .with(&[("Product", "id")], move || catalogue::WithdrawnProduct(withdrawn.clone()))
 }

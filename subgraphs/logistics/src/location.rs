@@ -36,6 +36,15 @@ struct LocationPointInput {
     recorded_at: DateTime,
 }
 
+impl LocationPointInput {
+    /// Whether the point is on the globe, and moves as something can.
+    fn is_sound(&self) -> bool {
+        Point::from(self.coordinates).is_valid()
+            && self.heading.is_none_or(|degrees| (0.0..=360.0).contains(&degrees))
+            && self.speed_meters_per_second.is_none_or(|speed| speed >= 0.0)
+    }
+}
+
 #[derive(SimpleObject)]
 struct ReportDriverLocationPayload {
     accepted: i32,
@@ -74,12 +83,10 @@ async fn report(
         return Ok(refused(Problem::not_found("driver")));
     };
     let latest = fleet.parts.clock.now() + CLOCK_SKEW;
-    let sound = |point: &&LocationPointInput| {
-        Point::from(point.coordinates).is_valid() && point.recorded_at.0 <= latest
-    };
+    let sound = |point: &&LocationPointInput| point.is_sound() && point.recorded_at.0 <= latest;
     let accepted = points.iter().filter(sound).count();
     let Some(newest) = points.iter().filter(sound).max_by_key(|point| point.recorded_at.0) else {
-        let message = "no point is on the globe and in the past";
+        let message = "no point is on the globe, in the past, and with a heading of 0 to 360 degrees and a speed of 0 or more";
         return Ok(refused(Problem::validation(
             ValidationCode::OUT_OF_RANGE,
             &["points"],

@@ -2,9 +2,10 @@
 
 use async_graphql::{ComplexObject, Context, ID, Json, Object, Result, SimpleObject};
 use serde_json::Value;
-use service::{Caller, CurrencyCode, DateTime, MinorUnits, error::bad_user_input};
+use service::{Batch, Caller, CurrencyCode, DateTime, MinorUnits, error::bad_user_input};
 use uuid::Uuid;
 
+use crate::catalogue::WithdrawnProduct;
 use crate::dispatch;
 use crate::fare::{Rates, Trip, fare};
 use crate::fleet::Fleet;
@@ -156,7 +157,8 @@ impl RideQuote {
 
 #[ComplexObject]
 impl Product {
-    /// Price and ETA of this product for a trip. The token locks the price when passed to requestRide.
+    /// Price and ETA of this product for a trip. The token locks the price when passed to requestRide. Null where the product
+    /// is not on offer.
     #[graphql(
         requires = "serviceType vehicleTypes rateCard { currency baseFare perKilometer perMinute minimumFare cancellationFee }"
     )]
@@ -167,7 +169,11 @@ impl Product {
         dropoff: CoordinatesInput,
     ) -> Option<Result<RideQuote>> {
         let rate_card = self.rate_card.as_ref().filter(|_| self.is_known)?;
-        Some(self.price(ctx, rate_card, pickup.into(), dropoff.into()).await)
+        match Batch::<WithdrawnProduct>::of(ctx).one(self.id.parse().ok()?).await {
+            Ok(None) => Some(self.price(ctx, rate_card, pickup.into(), dropoff.into()).await),
+            Ok(Some(())) => None,
+            Err(error) => Some(Err(error)),
+        }
     }
 }
 

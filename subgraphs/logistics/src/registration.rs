@@ -16,9 +16,10 @@ use uuid::Uuid;
 use crate::driver::{Driver, DriverById};
 use crate::fleet::Fleet;
 use crate::kind::{RegistrationStatus, ServiceType, VehicleType};
+use crate::license::{date, expiry_problem};
 use crate::table::{driver, registration};
 use crate::user::User;
-use crate::vehicle::{VehicleDetailsInput, required_text};
+use crate::vehicle::{VehicleDetailsInput, required_text, text_limit_problem};
 
 /// A registration on its way, or at its end.
 #[derive(Clone)]
@@ -192,8 +193,19 @@ pub(crate) struct PersonalInfoInput {
 }
 
 impl RegisterDriverInput {
+    /// Each once, in the order of the input.
+    pub(crate) fn distinct_service_types(&self) -> Vec<ServiceType> {
+        let mut distinct = Vec::new();
+        for service_type in &self.service_types {
+            if !distinct.contains(service_type) {
+                distinct.push(*service_type);
+            }
+        }
+        distinct
+    }
+
     fn problems(&self, today: chrono::NaiveDate) -> Vec<Problem> {
-        let mut problems = self.vehicle_details.problems("vehicleDetails");
+        let mut problems = self.vehicle_details.problems("vehicleDetails", today);
         let info = &self.personal_info;
         let texts = [("licenseNumber", &info.license_number), ("address", &info.address)];
         problems.extend(
@@ -222,36 +234,18 @@ impl RegisterDriverInput {
             Ok(_) => {}
             Err(problem) => problems.push(problem),
         }
-        let mut documents = vec![(&info.license_expires_on, ["personalInfo", "licenseExpiresOn"])];
-        if let Some(insurance) = &self.vehicle_details.insurance_expires_on {
-            documents.push((insurance, ["vehicleDetails", "insuranceExpiresOn"]));
-        }
-        for (text, path) in documents {
-            match date(text, &path) {
-                Ok(expires) if expires < today => {
-                    let message = "the document is no longer valid";
-                    problems.push(Problem::validation(
-                        ValidationCode::EXPIRED_DOCUMENT,
-                        &path,
-                        message,
-                    ));
-                }
-                Ok(_) => {}
-                Err(problem) => problems.push(problem),
-            }
-        }
+        let path = ["personalInfo", "licenseExpiresOn"];
+        problems.extend(expiry_problem(&info.license_expires_on, &path, today));
+        let optional = [
+            ("nationalId", &info.national_id),
+            ("emergencyContactName", &info.emergency_contact_name),
+            ("emergencyContactPhone", &info.emergency_contact_phone),
+        ];
+        problems.extend(optional.into_iter().filter_map(|(name, text)| {
+            text_limit_problem(text.as_deref().unwrap_or_default(), &["personalInfo", name])
+        }));
         problems
     }
-}
-
-fn date(text: &str, path: &[&str]) -> Result<chrono::NaiveDate, Problem> {
-    text.parse().map_err(|_| {
-        Problem::validation(
-            ValidationCode::INVALID_FORMAT,
-            path,
-            "a date is written like 2030-12-31",
-        )
-    })
 }
 
 #[derive(SimpleObject)]

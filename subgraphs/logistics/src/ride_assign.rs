@@ -55,6 +55,10 @@ async fn assign(ctx: &Context<'_>, input: &AssignRideInput) -> Changed {
     if row.driver_id == Some(driver.id) {
         return Ok(Ok(row));
     }
+    if driver.user_id == row.rider_id {
+        let message = "nobody drives themselves";
+        return Ok(Err(Problem::conflict(ConflictCode::NOT_AVAILABLE, message)));
+    }
     match driver.availability {
         DriverAvailability::Available => {}
         DriverAvailability::OnRide => return Ok(Err(Refusal::Busy.problem())),

@@ -11,7 +11,7 @@ use crate::fleet::Fleet;
 use crate::kind::{DriverAvailability, DriverStatus, RideActor, RideStatus};
 use crate::table::{driver, ride, ride_event};
 use crate::transition::{Step, is_final, transition};
-use crate::{rating, shift};
+use crate::{license, rating, shift};
 
 /// Who does what.
 #[derive(Debug, Clone, Copy)]
@@ -175,7 +175,7 @@ async fn follow(
         release(fleet, transaction, driver_id).await?;
     }
     if let Some(driver_id) = after.driver_id.filter(|id| before.driver_id != Some(*id))
-        && !engage(transaction, driver_id).await?
+        && !engage(fleet, transaction, driver_id).await?
     {
         return Ok(Err(Refusal::NotAvailable));
     }
@@ -186,19 +186,24 @@ async fn follow(
 }
 
 /// Puts the driver on a ride; says whether they still take rides.
-async fn engage(transaction: &DatabaseTransaction, driver_id: Uuid) -> Result<bool, DbErr> {
+async fn engage(
+    fleet: &Fleet,
+    transaction: &DatabaseTransaction,
+    driver_id: Uuid,
+) -> Result<bool, DbErr> {
     let engaged = driver::Entity::update_many()
         .col_expr(driver::Column::Availability, Expr::value(DriverAvailability::OnRide))
         .filter(driver::Column::Id.eq(driver_id))
         .filter(driver::Column::Availability.eq(DriverAvailability::Available))
         .filter(driver::Column::Status.eq(DriverStatus::Approved))
         .filter(driver::Column::SuspendedAt.is_null())
+        .filter(license::valid(fleet.parts.clock.now()))
         .exec(transaction)
         .await?;
     Ok(engaged.rows_affected == 1)
 }
 
-/// Takes the driver off a ride: free for the next one, unless they were suspended meanwhile.
+/// Takes the driver off a ride: free for the next one, unless they were suspended meanwhile or the licence has ended.
 async fn release(
     fleet: &Fleet,
     transaction: &DatabaseTransaction,
@@ -212,6 +217,7 @@ async fn release(
     };
     let free = leaves(DriverAvailability::Available)
         .filter(driver::Column::SuspendedAt.is_null())
+        .filter(license::valid(fleet.parts.clock.now()))
         .exec(transaction)
         .await?;
     if free.rows_affected == 0 {

@@ -6,10 +6,12 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, SqlErr};
 use serde::Serialize;
 use service::{
-    Caller, Claim, ConflictCode, DateTime, Problem, RequestKey, ValidationCode, authenticated,
+    Batch, Caller, Claim, ConflictCode, DateTime, Problem, RequestKey, ValidationCode,
+    authenticated,
 };
 use uuid::Uuid;
 
+use crate::catalogue::WithdrawnProduct;
 use crate::cell;
 use crate::dispatch::{LEAD, SEARCH_LIFE};
 use crate::fleet::Fleet;
@@ -57,10 +59,17 @@ impl RequestMutation {
 #[derive(Serialize)]
 struct Asked<'a> {
     product_id: &'a str,
-    pickup: (f64, f64),
-    dropoff: (f64, f64),
+    pickup: Place<'a>,
+    dropoff: Place<'a>,
     quote_token: &'a str,
     scheduled_for: Option<i64>,
+}
+
+/// Coordinates and address.
+type Place<'a> = (f64, f64, Option<&'a str>);
+
+fn place(stop: &StopInput) -> Place<'_> {
+    (stop.coordinates.latitude, stop.coordinates.longitude, stop.address.as_deref())
 }
 
 async fn request(ctx: &Context<'_>, input: &RequestRideInput) -> Changed {
@@ -69,10 +78,13 @@ async fn request(ctx: &Context<'_>, input: &RequestRideInput) -> Changed {
     let fleet = Fleet::of(ctx);
     let now = fleet.parts.clock.now();
     let id = fleet.parts.clock.new_id();
+    let is_withdrawn = match input.product_id.parse() {
+        Ok(product_id) => Batch::<WithdrawnProduct>::of(ctx).one(product_id).await?.is_some(),
+        Err(_) => false,
+    };
     let transaction = fleet.parts.database.begin().await?;
     let label = caller.label();
     let key = RequestKey { caller: &label, operation: "requestRide", key: &input.idempotency_key };
-    let place = |stop: &StopInput| (stop.coordinates.latitude, stop.coordinates.longitude);
     let asked = Asked {
         product_id: &input.product_id,
         pickup: place(&input.pickup),
@@ -93,6 +105,10 @@ async fn request(ctx: &Context<'_>, input: &RequestRideInput) -> Changed {
         Ok(quote) => quote,
         Err(problem) => return Ok(Err(problem)),
     };
+    if is_withdrawn {
+        let message = "the product is no longer on offer: choose another";
+        return Ok(Err(Problem::conflict(ConflictCode::PRODUCT_INACTIVE, message)));
+    }
     let row = new_ride(fleet, id, rider_id, input, &quote)?;
     let row = match row.insert(&transaction).await {
         Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {

@@ -104,7 +104,7 @@ async fn create_driver(fleet: &Fleet, session: &registration::Model) -> Result<O
         license_expires_on: Set(input.personal_info.license_expires_on.clone()),
         personal_info: Set(json_of(&input.personal_info)?),
         vehicle_type: Set(input.vehicle_type),
-        service_types: Set(json_of(&input.service_types)?),
+        service_types: Set(json_of(&input.distinct_service_types())?),
         status: Set(DriverStatus::Pending),
         rating_sum: Set(0),
         rating_count: Set(0),

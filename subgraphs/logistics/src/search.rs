@@ -8,6 +8,7 @@ use sea_orm::{ActiveEnum, Condition, Order, QueryOrder, Select};
 use crate::cell;
 use crate::geo::{Point, chord_squared};
 use crate::kind::{DriverAvailability, DriverStatus, OfferState, ServiceType, VehicleType};
+use crate::license;
 use crate::table::{driver, offer, ride};
 
 /// A position that is older says nothing.
@@ -24,6 +25,7 @@ pub(crate) fn available(center: Point, meters: f64, now: DateTime<Utc>) -> Selec
         .filter(driver::Column::Status.eq(DriverStatus::Approved))
         .filter(driver::Column::SuspendedAt.is_null())
         .filter(driver::Column::LocatedAt.gt(now - FRESH))
+        .filter(license::valid(now))
 }
 
 /// The nearest of the drivers first.

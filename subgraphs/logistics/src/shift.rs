@@ -4,7 +4,10 @@ use async_graphql::{Context, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ActiveValue::Set, Condition, DatabaseTransaction, DbErr, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, Condition, DatabaseTransaction, DbErr, FromQueryResult, QueryOrder,
+    QuerySelect,
+};
 use service::error::bad_user_input;
 use uuid::Uuid;
 
@@ -16,7 +19,10 @@ use crate::table::{ride, shift};
 /// What a driver earned in a time.
 #[derive(SimpleObject)]
 pub(crate) struct DriverEarnings {
+    /// In the currency of the last ride of that time, or else of the last before; XXX, "no currency", where there was none.
     gross: Money,
+    /// All of it: an amount for each currency.
+    gross_by_currency: Vec<Money>,
     ride_count: i32,
     online_seconds: i32,
 }
@@ -59,15 +65,25 @@ pub(crate) async fn end(
     Ok(())
 }
 
+/// ISO 4217's code for "no currency": of who has earned nothing yet.
+const NO_CURRENCY: &str = "XXX";
+
+/// What was earned in one currency.
+#[derive(FromQueryResult)]
+struct Earned {
+    currency: String,
+    gross: i64,
+    rides: i64,
+    last: DateTime<Utc>,
+}
+
 /// The fares of the rides that ended in `[from, to)`, and the time online in it.
-///
-/// None for a driver who never completed a ride: what they earn has no currency yet.
 pub(crate) async fn earnings(
     ctx: &Context<'_>,
     driver_id: Uuid,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
-) -> Result<Option<DriverEarnings>> {
+) -> Result<DriverEarnings> {
     if to < from {
         return Err(bad_user_input("`to` must not be before `from`"));
     }
@@ -76,9 +92,8 @@ pub(crate) async fn earnings(
     let completed = ride::Entity::find()
         .filter(ride::Column::DriverId.eq(driver_id))
         .filter(ride::Column::Status.eq(RideStatus::Completed));
-    let newest = completed.clone().order_by_desc(ride::Column::EndedAt).one(read).await?;
-    let Some(newest) = newest else { return Ok(None) };
-    let by_currency: Vec<(String, i64, i64)> = completed
+    let earned: Vec<Earned> = completed
+        .clone()
         .filter(ride::Column::EndedAt.gte(from))
         .filter(ride::Column::EndedAt.lt(to))
         .select_only()
@@ -86,24 +101,25 @@ pub(crate) async fn earnings(
         // Postgres adds bigints to a numeric.
         .column_as(Expr::col(ride::Column::FinalFare).sum().cast_as("bigint"), "gross")
         .column_as(ride::Column::Id.count(), "rides")
+        .column_as(ride::Column::EndedAt.max(), "last")
         .group_by(ride::Column::Currency)
-        .into_tuple()
+        .order_by_asc(ride::Column::Currency)
+        .into_model()
         .all(read)
         .await?;
-    let (currency, gross, rides) = match by_currency.as_slice() {
-        [] => (newest.currency.as_str(), 0, 0),
-        [(currency, gross, rides)] => (currency.as_str(), *gross, *rides),
-        _ => {
-            return Err(bad_user_input(
-                "earnings of several currencies cannot be added: ask for a shorter time",
-            ));
-        }
+    let by_currency = earned.iter().map(|earned| Money::of(earned.gross, &earned.currency));
+    let gross = if let Some(latest) = earned.iter().max_by_key(|earned| earned.last) {
+        Money::of(latest.gross, &latest.currency)?
+    } else {
+        let newest = completed.order_by_desc(ride::Column::EndedAt).one(read).await?;
+        Money::of(0, newest.as_ref().map_or(NO_CURRENCY, |ride| &ride.currency))?
     };
-    Ok(Some(DriverEarnings {
-        gross: Money::of(gross, currency)?,
-        ride_count: i32::try_from(rides)?,
+    Ok(DriverEarnings {
+        gross,
+        gross_by_currency: by_currency.collect::<Result<_>>()?,
+        ride_count: i32::try_from(earned.iter().map(|earned| earned.rides).sum::<i64>())?,
         online_seconds: online_seconds(fleet, driver_id, from, to).await?,
-    }))
+    })
 }
 
 async fn online_seconds(

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use chrono::{Datelike, NaiveDate};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, DatabaseConnection, IntoActiveModel, QueryOrder};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::driver::{Driver, DriverById};
 use crate::fleet::Fleet;
 use crate::kind::{DriverAvailability, VehicleType};
+use crate::license::expiry_problem;
 use crate::table::{driver, vehicle};
 
 /// A vehicle of a driver.
@@ -113,7 +115,7 @@ pub(crate) struct VehicleDetailsInput {
 
 impl VehicleDetailsInput {
     /// What is wrong with it.
-    pub(crate) fn problems(&self, path: &str) -> Vec<Problem> {
+    pub(crate) fn problems(&self, path: &str, today: NaiveDate) -> Vec<Problem> {
         let texts = [
             ("make", &self.make),
             ("model", &self.model),
@@ -124,11 +126,18 @@ impl VehicleDetailsInput {
             .into_iter()
             .filter_map(|(name, text)| required_text(text, &[path, name]))
             .collect();
-        if !(1950..=2100).contains(&self.year) {
-            problems.push(out_of_range(&[path, "year"], "the year lies between 1950 and 2100"));
+        // The models of a year are sold in the year before.
+        if !(1950..=today.year() + 1).contains(&self.year) {
+            let message = "the year lies between 1950 and the next one";
+            problems.push(out_of_range(&[path, "year"], message));
         }
         if !(1..=60).contains(&self.seats) {
             problems.push(out_of_range(&[path, "seats"], "a vehicle has 1 to 60 seats"));
+        }
+        let policy = self.insurance_policy_number.as_deref().unwrap_or_default();
+        problems.extend(text_limit_problem(policy, &[path, "insurancePolicyNumber"]));
+        if let Some(last) = &self.insurance_expires_on {
+            problems.extend(expiry_problem(last, &[path, "insuranceExpiresOn"], today));
         }
         problems
     }
@@ -170,6 +179,12 @@ pub(crate) fn required_text(text: &str, path: &[&str]) -> Option<Problem> {
             format!("{name} is missing"),
         ));
     }
+    text_limit_problem(text, path)
+}
+
+/// A text that must be short.
+pub(crate) fn text_limit_problem(text: &str, path: &[&str]) -> Option<Problem> {
+    let name = path.last().copied().unwrap_or_default();
     (text.chars().count() > TEXT_LIMIT).then(|| {
         Problem::validation(
             ValidationCode::TOO_LONG,
@@ -257,7 +272,7 @@ async fn add(ctx: &Context<'_>, input: &AddVehicleInput) -> Result<Result<Vehicl
     let Some(driver) = changeable(ctx, &input.driver_id).await? else {
         return Ok(Err(vec![Problem::not_found("driver")]));
     };
-    let problems = input.details.problems("details");
+    let problems = input.details.problems("details", fleet.parts.clock.now().date_naive());
     if !problems.is_empty() {
         return Ok(Err(problems));
     }

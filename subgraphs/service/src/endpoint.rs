@@ -22,7 +22,7 @@ use crate::error::{Code, bad_user_input, disclose};
 use crate::parts::Parts;
 use crate::service_token::{InvalidServiceToken, SERVICE_TOKEN_HEADER};
 use crate::tasks::Stop;
-use crate::{span, sse, websocket};
+use crate::{span, sse, text, websocket};
 
 /// The service whose word on the client's address counts.
 const ROUTER: &str = "router";
@@ -150,6 +150,11 @@ impl<E: Executor> Endpoint<E> {
         mut request: Request,
     ) -> Result<Request, async_graphql::Error> {
         request.parsed_query().map_err(|error| Code::GraphqlParseFailed.error(error.message))?;
+        if text::has_nul(&request) {
+            return Err(bad_user_input(
+                "a text holds the character NUL (U+0000), which no database keeps",
+            ));
+        }
         Ok(self.subgraph.entities.prepare(request).await?.data(caller))
     }
 

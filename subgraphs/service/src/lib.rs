@@ -48,6 +48,7 @@ mod sse;
 pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 pub mod transport;
 mod websocket;
 

@@ -1,10 +1,10 @@
-//! Drivers and vehicles: what operations decide, going online, positions, the map, and earnings.
+//! Drivers and vehicles: what operations decide, going online, positions, and the map.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use service::testing::Client;
 
-use crate::world::{OnTheRoad, PICKUP, World, change, each_world, point, problem, text};
+use crate::world::{OnTheRoad, PICKUP, World, change, each_world, point, problem};
 
 const NEARBY: &str = "query ($near: CoordinatesInput!, $radius: Int!) { nearbyDrivers(near: $near, radiusMeters: $radius) \
      { coordinates { latitude longitude } vehicleType } }";
@@ -128,6 +128,9 @@ async fn a_suspension_takes_offline_and_ends_when_it_says() {
             "DRIVER_NOT_APPROVED"
         );
         world.advance(TimeDelta::minutes(5));
+        let query = "query ($id: ID!) { driver(id: $id) { suspendedAt } }";
+        let seen = world.operator().data(query, json!({ "id": driver.driver_id })).await;
+        assert_eq!(seen["driver"]["suspendedAt"], json!(null), "it is over");
         assert_eq!(set_availability(&driver.account.client, "AVAILABLE", None).await, "");
     })
     .await;
@@ -179,43 +182,46 @@ async fn vehicles_are_added_once_and_retired_when_idle() {
 }
 
 #[tokio::test]
-async fn earnings_are_the_fares_of_the_time_and_the_hours_online() {
+async fn a_driver_whose_last_vehicle_is_retired_goes_online_with_another() {
     each_world(async |world| {
-        let rider = world.sign_in(&[]);
-        let mut driver = world.driver_at(PICKUP).await;
-        let from = world.parts.clock.now();
-        let ride = world.requested_ride(&rider).await;
-        let (id, pin) = (ride["id"].clone(), text(&ride["startPin"]));
-        let steps = [
-            ("acceptRide", json!({})),
-            ("arriveAtPickup", json!({})),
-            ("startRide", json!({ "pin": pin })),
-            ("completeRide", json!({ "distanceMeters": 15_000 })),
-        ];
-        for ((mutation, mut input), version) in steps.into_iter().zip(1..) {
-            input["rideId"] = id.clone();
-            input["expectedVersion"] = json!(version);
-            let payload = change(&driver.account.client, mutation, input).await;
-            assert_eq!(payload["problems"], json!([]), "{mutation}");
-        }
-        world.advance(TimeDelta::minutes(10));
-        assert_eq!(set_availability(&driver.account.client, "OFFLINE", None).await, "");
-        world.advance(TimeDelta::hours(1));
-        driver.account = world.renew(&driver.account);
+        let driver = world.driver_at(PICKUP).await;
+        let client = &driver.account.client;
+        let add = "mutation ($input: AddVehicleInput!) { addVehicle(input: $input) { vehicle { id } } }";
+        let input = json!({
+            "driverId": driver.driver_id, "type": "VAN",
+            "details": { "make": "VW", "model": "T7", "year": 2024, "color": "blue", "plateNumber": "B VW 7", "seats": 7 },
+        });
+        let van = client.data(add, json!({ "input": input })).await["addVehicle"]["vehicle"]["id"].take();
+        assert_eq!(set_availability(client, "OFFLINE", None).await, "");
+        let retire = "mutation ($id: ID!) { retireVehicle(input: { vehicleId: $id }) { problems { code } } }";
+        client.data(retire, json!({ "id": driver.vehicle_id })).await;
+        assert_eq!(set_availability(client, "AVAILABLE", None).await, "");
+        let query = "query ($id: ID!) { driver(id: $id) { activeVehicle { id } vehicleType } }";
+        let seen = client.data(query, json!({ "id": driver.driver_id })).await;
+        assert_eq!(seen["driver"], json!({ "activeVehicle": { "id": van }, "vehicleType": "VAN" }));
+        let retired = set_availability(client, "AVAILABLE", Some(&driver.vehicle_id)).await;
+        assert_eq!(retired, "NOT_FOUND", "the one that is retired");
+    })
+    .await;
+}
 
-        let query = "query ($id: ID!, $from: DateTime!, $to: DateTime!) { driver(id: $id) \
-             { earnings(from: $from, to: $to) { gross { amount currency } rideCount onlineSeconds } } }";
-        let earned = async |client: &Client, from: chrono::DateTime<chrono::Utc>| {
-            let to = world.parts.clock.now();
-            let variables = json!({ "id": driver.driver_id, "from": from.to_rfc3339(), "to": to.to_rfc3339() });
-            client.data(query, variables).await["driver"]["earnings"].take()
-        };
-        let own = earned(&driver.account.client, from).await;
-        assert_eq!(own, json!({ "gross": ride["quotedFare"], "rideCount": 1, "onlineSeconds": 600 }));
-        let later = earned(&driver.account.client, from + TimeDelta::minutes(5)).await;
-        let nothing = json!({ "amount": 0, "currency": "EUR" });
-        assert_eq!(later, json!({ "gross": nothing, "rideCount": 0, "onlineSeconds": 300 }));
-        assert_eq!(earned(&world.sign_in(&[]).client, from).await, json!(null), "a stranger");
+#[tokio::test]
+async fn a_point_that_nothing_can_have_is_not_kept() {
+    each_world(async |world| {
+        let driver = world.driver_at(PICKUP).await;
+        let time = (world.parts.clock.now() + TimeDelta::seconds(1)).to_rfc3339();
+        for (heading, speed, code) in [
+            (json!(-1.0), json!(null), "OUT_OF_RANGE"),
+            (json!(360.5), json!(null), "OUT_OF_RANGE"),
+            (json!(null), json!(-0.1), "OUT_OF_RANGE"),
+            (json!(360.0), json!(0.0), ""),
+        ] {
+            let point = json!({
+                "coordinates": point(PICKUP), "heading": heading, "speedMetersPerSecond": speed, "recordedAt": time,
+            });
+            let answer = driver.account.client.data(REPORT, json!({ "points": [point] })).await;
+            assert_eq!(problem(&answer["reportDriverLocation"]), code, "{point}");
+        }
     })
     .await;
 }

@@ -3,11 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod auth;
+mod catalogue;
 mod deactivation;
 mod dispatch;
+mod earnings;
 mod event;
 mod explain;
 mod fleet;
+mod input;
+mod license;
+mod model;
 mod quote;
 mod race;
 mod registration;

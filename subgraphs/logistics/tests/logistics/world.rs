@@ -132,9 +132,18 @@ impl World {
     }
 
     /// A driver, approved, with a SEDAN, available at this place.
-    pub(crate) async fn driver_at(&self, (latitude, longitude): (f64, f64)) -> OnTheRoad {
+    pub(crate) async fn driver_at(&self, place: (f64, f64)) -> OnTheRoad {
+        self.driver_with(json!({}), place).await
+    }
+
+    /// The same, whose registration differs by `changes` from the usual.
+    pub(crate) async fn driver_with(
+        &self,
+        changes: Value,
+        (latitude, longitude): (f64, f64),
+    ) -> OnTheRoad {
         let account = self.sign_in(&[]);
-        let registered = self.register(&account, json!({})).await;
+        let registered = self.register(&account, changes).await;
         assert_eq!(registered["problems"], json!([]));
         self.work_off_registrations().await;
         let mine = "query ($id: ID!) { driverByUserId(userId: $id) { id vehicles { id } } }";
@@ -210,6 +219,22 @@ impl World {
         assert_eq!(payload["problems"], json!([]));
         self.dispatch().await;
         payload["ride"].take()
+    }
+
+    /// Takes a requested ride to its end.
+    pub(crate) async fn drive(&self, driver: &OnTheRoad, ride: &Value) {
+        let steps = [
+            ("acceptRide", json!({})),
+            ("arriveAtPickup", json!({})),
+            ("startRide", json!({ "pin": ride["startPin"] })),
+            ("completeRide", json!({ "distanceMeters": 15_000 })),
+        ];
+        for ((mutation, mut input), version) in steps.into_iter().zip(1..) {
+            input["rideId"] = ride["id"].clone();
+            input["expectedVersion"] = json!(version);
+            let payload = change(&driver.account.client, mutation, input).await;
+            assert_eq!(payload["problems"], json!([]), "{mutation}");
+        }
     }
 
     /// The rides offered to a driver.

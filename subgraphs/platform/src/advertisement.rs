@@ -462,6 +462,11 @@ impl AdvertisementMutation {
     }
 }
 
+/// A body may be empty.
+fn body_problem(body: &str) -> Option<Problem> {
+    text(body, "body", 2_000).filter(|_| !body.is_empty())
+}
+
 fn ends_before_it_starts(
     starts: chrono::DateTime<chrono::Utc>,
     ends: Option<chrono::DateTime<chrono::Utc>>,
@@ -480,6 +485,7 @@ async fn create(ctx: &Context<'_>, input: CreateAdvertisementInput) -> Changed {
     let catalogue = Catalogue::of(ctx);
     let checks = [
         text(&input.title, "title", 200),
+        input.body.as_deref().and_then(body_problem),
         web_address(&input.image_url, "imageUrl"),
         input.target_url.as_deref().and_then(|url| web_address(url, "targetUrl")),
         ends_before_it_starts(input.starts_at.0, input.ends_at.as_ref().map(|time| time.0)),
@@ -493,8 +499,11 @@ async fn create(ctx: &Context<'_>, input: CreateAdvertisementInput) -> Changed {
         Ok(targets) => targets,
         Err(problem) => return Ok(Err(vec![problem])),
     };
-    let asked =
-        (&input.title, &input.image_url, input.priority, channel_id, product_id, input.starts_at.0);
+    let asked = (
+        (&input.title, &input.body, &input.image_url, &input.target_url),
+        (input.placement, input.priority, channel_id, product_id),
+        (input.starts_at.0, input.ends_at.as_ref().map(|time| time.0)),
+    );
     let key = input.idempotency_key.as_ref().map(|key| key.as_str());
     let id = match catalogue.creation(ctx, &transaction, "createAdvertisement", key, &asked).await?
     {
@@ -568,6 +577,7 @@ async fn update(ctx: &Context<'_>, input: UpdateAdvertisementInput) -> Changed {
     let ends = input.ends_at.as_ref().map(|time| time.0).or(row.ends_at);
     let checks = [
         input.title.as_deref().and_then(|title| text(title, "title", 200)),
+        input.body.as_deref().and_then(body_problem),
         input.image_url.as_deref().and_then(|url| web_address(url, "imageUrl")),
         input.target_url.as_deref().and_then(|url| web_address(url, "targetUrl")),
         ends_before_it_starts(starts, ends),

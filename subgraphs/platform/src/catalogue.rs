@@ -72,8 +72,10 @@ pub(crate) fn text(text: &str, name: &str, most: usize) -> Option<Problem> {
 
 /// A web address.
 pub(crate) fn web_address(text: &str, name: &str) -> Option<Problem> {
-    let sound =
-        (text.starts_with("https://") || text.starts_with("http://")) && text.len() <= 2_000;
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let sound = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        && text.len() <= 2_000
+        && text.chars().all(|c| c.is_ascii_graphic());
     (!sound).then(|| {
         Problem::validation(
             ValidationCode::INVALID_FORMAT,

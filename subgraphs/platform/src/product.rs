@@ -339,8 +339,11 @@ async fn create(ctx: &Context<'_>, input: CreateProductInput) -> Changed {
     if service_channel::Entity::find_by_id(channel_id).one(&transaction).await?.is_none() {
         return no_channel();
     }
-    let asked =
-        (channel_id, &input.code, &input.name, &input.vehicle_types, input.rate_card.prices());
+    let asked = (
+        (channel_id, &input.code, &input.name, &input.description, &input.icon_url),
+        (input.service_type, &input.vehicle_types, input.seats, input.sort_order, input.is_active),
+        input.rate_card.prices(),
+    );
     let key = input.idempotency_key.as_ref().map(|key| key.as_str());
     let id = match catalogue.creation(ctx, &transaction, "createProduct", key, &asked).await? {
         Creation::New(id) => id,

@@ -97,8 +97,11 @@ pub(crate) struct Prices<'a> {
     pub(crate) cancellation_fee: i64,
 }
 
+/// The highest price, in minor units: no trip on the globe costs more than an amount of money can be.
+const HIGHEST_PRICE: i64 = 10_000_000_000;
+
 impl RateCardInput {
-    /// What is wrong with it: a price may be nothing, but not less.
+    /// What is wrong with it: a price may be nothing, but not less, and it has an end.
     pub(crate) fn problems(&self) -> Vec<Problem> {
         let prices = self.prices();
         let amounts = [
@@ -108,10 +111,10 @@ impl RateCardInput {
             ("minimumFare", prices.minimum_fare),
             ("cancellationFee", prices.cancellation_fee),
         ];
-        let negative = amounts.into_iter().filter(|(_, amount)| *amount < 0);
-        negative
+        let beyond = amounts.into_iter().filter(|(_, it)| !(0..=HIGHEST_PRICE).contains(it));
+        beyond
             .map(|(name, _)| {
-                let message = format!("{name} is less than nothing");
+                let message = format!("{name} lies between 0 and {HIGHEST_PRICE}");
                 Problem::validation(ValidationCode::OUT_OF_RANGE, &["rateCard", name], message)
             })
             .collect()

@@ -350,3 +350,114 @@ async fn products_are_paged_forwards_and_backwards() {
     })
     .await;
 }
+
+const CREATE_PRODUCT: &str = "mutation ($input: CreateProductInput!) { createProduct(input: $input)
+    { product { id } problems { code ... on ValidationProblem { path } } } }";
+const CREATE_ADVERTISEMENT: &str =
+    "mutation ($input: CreateAdvertisementInput!) { createAdvertisement(input: $input)
+    { advertisement { id } problems { code ... on ValidationProblem { path } } } }";
+
+async fn product_input(world: &World) -> Value {
+    let channels =
+        world.nobody.data("{ serviceChannels(first: 1) { nodes { id } } }", json!({})).await;
+    json!({
+        "channelId": channels["serviceChannels"]["nodes"][0]["id"], "code": "night", "name": "Night", "description": "Late.",
+        "serviceType": "RIDE", "vehicleTypes": ["SEDAN"], "seats": 4,
+        "rateCard": {
+            "currency": "EUR", "baseFare": 1, "perKilometer": 1, "perMinute": 1, "minimumFare": 1, "cancellationFee": 1,
+        },
+    })
+}
+
+fn advertisement_input() -> Value {
+    json!({
+        "title": "Rain", "imageUrl": "https://example.com/rain.png", "placement": "RECEIPT",
+        "startsAt": "2026-05-28T20:00:00Z",
+    })
+}
+
+/// Whatever differs: an answer for other input would be a lie.
+#[tokio::test]
+async fn a_key_remembers_all_of_its_input() {
+    each_world(async |world| {
+        let cases = [
+            (
+                CREATE_PRODUCT,
+                "createProduct",
+                product_input(&world).await,
+                vec![
+                    ("description", json!("Later.")),
+                    ("seats", json!(5)),
+                    ("sortOrder", json!(9)),
+                    ("isActive", json!(false)),
+                    ("serviceType", json!("DELIVERY")),
+                    ("iconUrl", json!("https://example.com/night.png")),
+                ],
+            ),
+            (
+                CREATE_ADVERTISEMENT,
+                "createAdvertisement",
+                advertisement_input(),
+                vec![
+                    ("body", json!("Cats and dogs.")),
+                    ("placement", json!("HOME_BANNER")),
+                    ("targetUrl", json!("https://example.com/rain")),
+                    ("endsAt", json!("2026-05-29T20:00:00Z")),
+                ],
+            ),
+        ];
+        for (document, field, mut input, changes) in cases {
+            input["idempotencyKey"] = json!("one");
+            let made = world.admin.data(document, json!({ "input": input })).await;
+            assert_eq!(made[field]["problems"], json!([]));
+            assert_eq!(
+                world.admin.data(document, json!({ "input": input })).await,
+                made,
+                "sent again"
+            );
+            for (name, value) in changes {
+                let mut other = input.clone();
+                other[name] = value;
+                let refused = world.admin.data(document, json!({ "input": other })).await;
+                assert_eq!(
+                    refused[field]["problems"],
+                    json!([{ "code": "IDEMPOTENCY_KEY_REUSED" }]),
+                    "{name}"
+                );
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn input_that_nobody_should_send_is_named() {
+    each_world(async |world| {
+        for price in [-1_i64, 10_000_000_001, 9_007_199_254_740_991] {
+            let mut input = product_input(&world).await;
+            input["rateCard"]["perKilometer"] = json!(price);
+            let refused = world.admin.data(CREATE_PRODUCT, json!({ "input": input })).await;
+            let problem = json!([{ "code": "OUT_OF_RANGE", "path": ["rateCard", "perKilometer"] }]);
+            assert_eq!(refused["createProduct"]["problems"], problem, "{price}");
+        }
+        for url in
+            ["https://", "http:///etc", "https://a b", "https://a\tb", "javascript:alert(1)", ""]
+        {
+            let mut input = advertisement_input();
+            input["imageUrl"] = json!(url);
+            let refused = world.admin.data(CREATE_ADVERTISEMENT, json!({ "input": input })).await;
+            let problem = json!([{ "code": "INVALID_FORMAT", "path": ["imageUrl"] }]);
+            assert_eq!(refused["createAdvertisement"]["problems"], problem, "{url}");
+        }
+        let mut input = advertisement_input();
+        input["body"] = json!("x".repeat(2_001));
+        let refused = world.admin.data(CREATE_ADVERTISEMENT, json!({ "input": input })).await;
+        assert_eq!(
+            refused["createAdvertisement"]["problems"],
+            json!([{ "code": "TOO_LONG", "path": ["body"] }])
+        );
+        let slug = r#"{ serviceChannelBySlug(slug: "\u0000") { id } }"#;
+        assert_eq!(world.nobody.error_code(slug, json!({})).await, "BAD_USER_INPUT");
+    })
+    .await;
+}

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use composition::{Composition, SubgraphSource};
+use http::{HeaderName, HeaderValue};
 
 use crate::config::Config;
 use crate::error::StartError;
@@ -124,7 +125,7 @@ impl<'a> Reader<'a> {
         match &entry.schema {
             SchemaSource::File(path) => read_file(path),
             SchemaSource::Sdl(sdl) => Ok(sdl.clone()),
-            SchemaSource::Subgraph(url) => self.fetched_sdl(entry, url).await,
+            SchemaSource::Subgraph { url, headers } => self.fetched_sdl(entry, url, headers).await,
         }
     }
 
@@ -133,12 +134,13 @@ impl<'a> Reader<'a> {
         &mut self,
         entry: &SubgraphEntry,
         url: &str,
+        headers: &[(HeaderName, HeaderValue)],
     ) -> Result<String, StartError> {
         let known = self.fetched.get_mut(entry);
         if let Some(known) = known.as_ref().filter(|known| known.asked.elapsed() < self.poll) {
             return Ok(known.sdl.clone());
         }
-        let told = self.connector.connect(&entry.name, url)?.sdl().await;
+        let told = self.connector.connect(&entry.name, url)?.sdl(headers).await;
         match (told, known) {
             (Ok(sdl), _) => {
                 let fetched = Fetched { sdl: sdl.clone(), asked: Instant::now() };

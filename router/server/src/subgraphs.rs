@@ -9,7 +9,7 @@ use bytes::Bytes;
 use executor::{SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use http_body_util::Full;
 use metrics::{Counter, Histogram};
 use rustls::RootCertStore;
@@ -303,9 +303,13 @@ impl Subgraph {
         answer.is_ok_and(|answer| answer.status == 200)
     }
 
-    /// Its schema, as `_service { sdl }` tells it; or why it does not.
-    pub(crate) async fn sdl(&self) -> Result<String, String> {
-        let question = self.question(Bytes::from_static(br#"{"query":"{_service{sdl}}"}"#));
+    /// Its schema, as `_service { sdl }` tells it where these headers are sent along; or why it does not.
+    pub(crate) async fn sdl(
+        &self,
+        headers: &[(HeaderName, HeaderValue)],
+    ) -> Result<String, String> {
+        let mut question = self.question(Bytes::from_static(br#"{"query":"{_service{sdl}}"}"#));
+        question.headers.extend(headers.iter().cloned());
         let answer =
             self.post_before(self.timeout, question).await.map_err(|error| error.to_string())?;
         let body: Answer = serde_json::from_slice(&answer.body)

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use crate::error::{StartError, yaml_error};
+use crate::request_context::ROUTERS_OWN_HEADERS;
 
 /// The subgraphs to compose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +32,11 @@ pub(crate) enum SchemaSource {
     /// A file.
     File(PathBuf),
     /// The subgraph itself, asked by `_service { sdl }` at this address.
-    Subgraph(String),
+    Subgraph {
+        url: String,
+        /// What is sent along, beside what the router sends to this subgraph anyway.
+        headers: Vec<(HeaderName, HeaderValue)>,
+    },
     /// The text itself.
     Sdl(String),
 }
@@ -62,6 +68,8 @@ struct Entry {
 struct Schema {
     file: Option<PathBuf>,
     subgraph_url: Option<String>,
+    #[serde(default)]
+    introspection_headers: BTreeMap<String, String>,
     sdl: Option<String>,
 }
 
@@ -119,14 +127,26 @@ impl Entry {
         let expand = |text: String| {
             expand(&text, environment).map_err(|reason| format!("subgraph `{name}`: {reason}"))
         };
-        let schema = match self.schema {
-            Schema { file: Some(file), subgraph_url: None, sdl: None } => {
-                SchemaSource::File(folder.join(file))
+        let Schema { file, subgraph_url, introspection_headers, sdl } = self.schema;
+        if subgraph_url.is_none() && !introspection_headers.is_empty() {
+            return Err(format!(
+                "subgraph `{name}`: `introspection_headers` are for a `subgraph_url`"
+            ));
+        }
+        let schema = match (file, subgraph_url, sdl) {
+            (Some(file), None, None) => SchemaSource::File(folder.join(file)),
+            (None, Some(url), None) => {
+                let header = |(header, value)| {
+                    introspection_header(header, &expand(value)?)
+                        .map_err(|reason| format!("subgraph `{name}`: {reason}"))
+                };
+                let headers = introspection_headers.into_iter().map(header);
+                SchemaSource::Subgraph {
+                    url: expand(url)?,
+                    headers: headers.collect::<Result<_, _>>()?,
+                }
             }
-            Schema { file: None, subgraph_url: Some(url), sdl: None } => {
-                SchemaSource::Subgraph(expand(url)?)
-            }
-            Schema { file: None, subgraph_url: None, sdl: Some(sdl) } => SchemaSource::Sdl(sdl),
+            (None, None, Some(sdl)) => SchemaSource::Sdl(sdl),
             _ => {
                 return Err(format!(
                     "subgraph `{name}`: `schema` needs one of `file`, `subgraph_url` and `sdl`"
@@ -135,11 +155,25 @@ impl Entry {
         };
         let routing_url = match (self.routing_url, &schema) {
             (Some(url), _) => expand(url)?,
-            (None, SchemaSource::Subgraph(url)) => url.clone(),
+            (None, SchemaSource::Subgraph { url, .. }) => url.clone(),
             (None, _) => return Err(format!("subgraph `{name}` has no `routing_url`")),
         };
         Ok(SubgraphEntry { name, routing_url, schema })
     }
+}
+
+/// A header, whose value is nobody's to see.
+fn introspection_header(name: String, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let unusable = |what| format!("`introspection_headers`: {what}");
+    let header = HeaderName::try_from(&name)
+        .map_err(|_| unusable(format!("`{name}` is not the name of a header")))?;
+    if ROUTERS_OWN_HEADERS.contains(&header) {
+        return Err(unusable(format!("`{header}` cannot be sent: the router sets it")));
+    }
+    let mut value = HeaderValue::try_from(value)
+        .map_err(|_| unusable(format!("the value of `{header}` cannot be sent in a header")))?;
+    value.set_sensitive(true);
+    Ok((header, value))
 }
 
 /// Replaces `${env.NAME}` and `${env.NAME:-default}`.
@@ -186,7 +220,7 @@ mod tests {
         check(
             "federation_version: =2.9.0
 subgraphs:
-  b: { schema: { subgraph_url: '${env.HOST}/graphql' } }
+  b: { schema: { subgraph_url: '${env.HOST}/graphql', introspection_headers: { Authorization: 'Bearer ${env.HOST}' } } }
   a: { routing_url: '${env.OTHER:-http://here:4001}/graphql', schema: { file: a.graphql } }",
             &expect![[r#"
                 [
@@ -200,9 +234,15 @@ subgraphs:
                     SubgraphEntry {
                         name: "b",
                         routing_url: "http://there/graphql",
-                        schema: Subgraph(
-                            "http://there/graphql",
-                        ),
+                        schema: Subgraph {
+                            url: "http://there/graphql",
+                            headers: [
+                                (
+                                    "authorization",
+                                    Sensitive,
+                                ),
+                            ],
+                        },
                     },
                 ]
             "#]],
@@ -222,6 +262,16 @@ subgraphs:
         check(
             "subgraphs: { a: { schema: { subgraph_url: '${env.NOWHERE}' } } }",
             &expect!["subgraph `a`: the environment variable `NOWHERE` is not set"],
+        );
+        check(
+            "subgraphs: { a: { routing_url: 'http://a', schema: { file: a.graphql, introspection_headers: { a: b } } } }",
+            &expect!["subgraph `a`: `introspection_headers` are for a `subgraph_url`"],
+        );
+        check(
+            "subgraphs: { a: { schema: { subgraph_url: 'http://a', introspection_headers: { x-service-token: b } } } }",
+            &expect![
+                "subgraph `a`: `introspection_headers`: `x-service-token` cannot be sent: the router sets it"
+            ],
         );
         check("subgraphs: {}", &expect!["it names no subgraph"]);
         check(

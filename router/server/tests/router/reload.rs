@@ -93,7 +93,10 @@ async fn it_waits_for_a_subgraph_that_starts_later() {
         folder.path(),
         "supergraph.yaml",
         &format!(
-            "subgraphs: {{ accounts: {{ schema: {{ subgraph_url: 'http://{address}/graphql' }} }} }}"
+            "subgraphs: {{ accounts: {{ schema: {{
+                subgraph_url: 'http://{address}/graphql',
+                introspection_headers: {{ authorization: 'Bearer of-the-schema' }},
+            }} }} }}"
         ),
     );
     let mut router = Router::start(folder.path());
@@ -102,8 +105,10 @@ async fn it_waits_for_a_subgraph_that_starts_later() {
     assert_eq!(get(there, "/livez").await.status, 200);
     assert_eq!(get(there, "/readyz").await.status, 503);
 
-    let _world = serve_at(address, accounts());
+    let accounts = accounts();
+    let _world = serve_at(address, accounts.clone());
     eventually(|| async { get(there, "/readyz").await.status }, |status| *status == 200).await;
+    assert_eq!(accounts.requests()[0].headers["authorization"], "Bearer of-the-schema");
     let answer = post(there, &[], &json!({ "query": "{ me { name } }" })).await;
     assert_eq!(answer.text, r#"{"data":{"me":{"name":"Ada"}}}"#);
     let metrics = get(there, "/metrics").await.text;

@@ -181,6 +181,7 @@ impl<'a> Execution<'a> {
                 if self.source.schema.get_object(type_name).is_some() {
                     if !self.applies(type_name, ty.inner_named_type()) {
                         self.misfits.push(format!("`{type_name}` at {path}"));
+                        return Err(Null);
                     }
                     let object = Object { type_name, says };
                     self.selection_set(&object, &sets, operation, &format!("{path}."))

@@ -29,6 +29,8 @@ pub(crate) struct Federation {
     /// Name and SDL.
     pub(crate) subgraphs: Vec<(String, String)>,
     pub(crate) truth: Data,
+    /// Entities and subgraphs that do not know them: `$id`, and the subgraph's name.
+    pub(crate) unknown: Vec<(String, String)>,
 }
 
 /// What went wrong.
@@ -117,7 +119,10 @@ impl Federation {
                 .map(|(_, ty, field)| (ty.clone(), field.clone()))
                 .collect();
             let schema = &subgraph.source.schema;
-            let data = Projection { truth: &truth, schema, overridden: &overridden }.data();
+            let unknown = self.unknown.iter().filter(|(_, to)| *to == name);
+            let unknown: Vec<String> = unknown.map(|(id, _)| id.clone()).collect();
+            let (overridden, unknown) = (&overridden, &unknown);
+            let data = Projection { truth: &truth, schema, overridden, unknown }.data();
             subgraph.source.data = data;
             subgraph
         };
@@ -186,7 +191,7 @@ impl Composed {
         document: &Arc<Valid<ExecutableDocument>>,
         operation: &Operation,
     ) -> Result<(), Failure> {
-        let definition = document.operations.get(None).expect("there is one operation");
+        let definition = document.operations.get(operation.name).expect("it was written");
         self.truth.mutations.store(0, Ordering::Relaxed);
         let expected = reference::execute(&self.truth, document, definition, &operation.variables);
         if !expected.misfits.is_empty() {
@@ -221,7 +226,7 @@ impl Composed {
         self.subgraphs.mutations.store(0, Ordering::Relaxed);
         self.subgraphs.requests.lock().expect("nobody panicked").clear();
         let variables = serde_json::to_string(&operation.variables).expect("variables are JSON");
-        let response = Executable::lower(&self.supergraph, document.clone(), None, plan)
+        let response = Executable::lower(&self.supergraph, document.clone(), operation.name, plan)
             .and_then(|executable| {
                 let options = Options::default();
                 let execution = executable.execute(&variables, &*self.subgraphs, &(), &options);

@@ -2,7 +2,7 @@
 
 use crate::random::Random;
 use crate::schema::{Field, Kind};
-use crate::split::{PartField, Split};
+use crate::split::{PartField, Split, is_key_field};
 
 impl Split {
     /// `@requires`, `@provides`, `@override`, `@inaccessible`, fields that are nullable here and not there; last, what
@@ -24,6 +24,35 @@ impl Split {
         self.agree_on_types();
         self.vary_nullability(random);
         self.share(random);
+        if random.percent(80) {
+            self.forget(random);
+        }
+    }
+
+    /// A subgraph does not know one of the entities that it could be asked for. What it alone would say of it is null.
+    fn forget(&mut self, random: &mut Random) {
+        let holding = self.holders.iter().flat_map(|(entity, parts)| {
+            // The first of them leads to all others.
+            parts.iter().skip(1).map(move |part| (entity.clone(), *part))
+        });
+        let open: Vec<_> =
+            holding.filter(|(entity, part)| self.can_forget(entity, *part)).collect();
+        if !open.is_empty() && self.interface_object.is_none() {
+            let (entity, part) = random.pick(&open);
+            self.unknown.push((format!("{entity}1"), part));
+        }
+    }
+
+    /// Whether no way to another subgraph leads through this one, and nobody else says what it says.
+    fn can_forget(&self, entity: &str, part: usize) -> bool {
+        let in_part = &self.parts[part].types[entity];
+        let is_its_own = |name: &str| {
+            self.owners(entity, name) == [part]
+                && !self.schema.types[entity].fields[name].is_relied_on
+        };
+        let is_in_a_key = |name: &str| in_part.keys.keys().any(|key| is_key_field(key, name));
+        let mut fields = in_part.fields.iter().filter(|(_, field)| !field.is_external());
+        in_part.keys.len() == 1 && fields.all(|(name, _)| is_in_a_key(name) || is_its_own(name))
     }
 
     /// An entity, and one of the subgraphs that hold it.
@@ -38,7 +67,7 @@ impl Split {
     }
 
     /// The subgraphs that resolve a field.
-    fn owners(&self, ty: &str, field: &str) -> Vec<usize> {
+    pub(crate) fn owners(&self, ty: &str, field: &str) -> Vec<usize> {
         let resolves = |part: &usize| {
             let in_part = self.parts[*part].types.get(ty).and_then(|it| it.fields.get(field));
             in_part.is_some_and(|it| !it.is_external())

@@ -6,7 +6,8 @@
 //! 3. `operation` writes random operations against the API schema.
 //! 4. `Composed::check` plans and executes each over strict fake subgraphs, and compares with the reference executor over the
 //!    whole truth: the same bytes of `data`, and errors at the same places.
-//! 5. What fails is made smaller by `shrink` as long as it fails, and becomes a case directory.
+//! 5. `mutate` takes something out: composition refuses, or what it makes of the rest is answered as before.
+//! 6. What fails is made smaller by `shrink` as long as it fails, and becomes a case directory.
 //!
 //! `DIFFERENTIAL_CASES` and `DIFFERENTIAL_SEED` in the environment make a longer run, or another.
 
@@ -18,6 +19,7 @@ mod directives;
 mod errors;
 #[path = "../cases/fake_subgraph.rs"]
 mod fake_subgraph;
+mod mutate;
 mod operation;
 mod print;
 mod project;
@@ -33,13 +35,17 @@ mod truth;
 
 use std::path::Path;
 
-use crate::case::{Failure, Federation, Kind};
+use crate::case::{Composed, Failure, Federation, Kind};
+use crate::mutate::mutate;
 use crate::operation::{Operation, operation};
 use crate::random::Random;
 use crate::split::Split;
 
 /// Operations tried on each federation.
 const OPERATIONS: usize = 8;
+/// How often something is taken out of each federation, and operations are tried on what still composes.
+const MUTATIONS: usize = 4;
+const OPERATIONS_IF_MUTATED: usize = 3;
 /// Failing cases that are made small; there is no need to see more at once.
 const SHOWN: usize = 10;
 
@@ -50,6 +56,9 @@ struct Tally {
     cases: usize,
     /// Operations that turned out not to be valid, since types conflict in fragments.
     invalid: usize,
+    /// Federations that compose without something, and those that do not.
+    mutated: usize,
+    refused: usize,
     mismatches: usize,
     shown: Vec<String>,
 }
@@ -60,7 +69,9 @@ impl Tally {
         let mut split = Split::random(&mut random);
         split.decorate(&mut random);
         let truth = truth::truth(&split, &mut random);
-        let federation = Federation { subgraphs: split.print(), truth };
+        let name = |part: usize| Split::part_name(part).to_owned();
+        let unknown = split.unknown.iter().map(|(id, part)| (id.clone(), name(*part))).collect();
+        let federation = Federation { subgraphs: split.print(), truth, unknown };
         self.federations += 1;
         let composed = match federation.compose() {
             Ok(composed) => composed,
@@ -70,17 +81,54 @@ impl Tally {
                 return self.note(seed, &federation, &anything, &failure);
             }
         };
-        for _ in 0..OPERATIONS {
-            let operation = operation(composed.supergraph.api_schema(), &mut random);
+        for (operation, failure) in self.failures(&composed, OPERATIONS, &mut random) {
+            self.note(seed, &federation, &operation, &failure);
+        }
+        for _ in 0..MUTATIONS {
+            self.try_mutation(seed, &mutate(&federation, &mut random), &mut random);
+        }
+    }
+
+    /// What is composed of the rest is answered; or it is refused, with reasons.
+    fn try_mutation(&mut self, seed: u64, federation: &Federation, random: &mut Random) {
+        match federation.compose() {
+            Err(failure) if matches!(failure.kind, Kind::Composition | Kind::Satisfiability) => {
+                self.refused += 1;
+            }
+            Err(failure) => self.note(seed, federation, &Operation::default(), &failure),
+            Ok(composed) => {
+                self.mutated += 1;
+                for (operation, failure) in self.failures(&composed, OPERATIONS_IF_MUTATED, random)
+                {
+                    // The data was made for what is no longer in the schema.
+                    if failure.kind != Kind::Misfit {
+                        self.note(seed, federation, &operation, &failure);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The operations that fail, of so many random ones.
+    fn failures(
+        &mut self,
+        composed: &Composed,
+        count: usize,
+        random: &mut Random,
+    ) -> Vec<(Operation, Failure)> {
+        let mut failures = Vec::new();
+        for _ in 0..count {
+            let operation = operation(composed.supergraph.api_schema(), random);
             let Some(document) = composed.validate(&operation) else {
                 self.invalid += 1;
                 continue;
             };
             self.cases += 1;
             if let Err(failure) = composed.check(&document, &operation) {
-                self.note(seed, &federation, &operation, &failure);
+                failures.push((operation, failure));
             }
         }
+        failures
     }
 
     /// Makes a failing case small and writes it down.
@@ -123,9 +171,10 @@ fn federations_answer_as_one_server_would() {
             break;
         }
     }
-    let Tally { federations, cases, invalid, mismatches, shown } = tally;
+    let Tally { federations, cases, invalid, mutated, refused, mismatches, shown } = tally;
     println!(
-        "{cases} cases on {federations} federations from seed {first} ({invalid} operations were not valid)"
+        "{cases} cases from seed {first}: {federations} federations, {mutated} that compose without something \
+         ({refused} do not), {invalid} operations that are not valid"
     );
     assert!(mismatches == 0, "{mismatches} mismatches of {cases} cases:\n{}", shown.join("\n\n"));
 }

@@ -16,6 +16,8 @@ use crate::random::Random;
 pub(crate) struct Operation {
     pub(crate) text: String,
     pub(crate) variables: Map<String, Value>,
+    /// Which operation of the document it is, where there are several.
+    pub(crate) name: Option<&'static str>,
     /// Whether fields that move by a label have moved.
     pub(crate) is_label_on: bool,
 }
@@ -53,7 +55,9 @@ pub(crate) fn operation(schema: &Schema, random: &mut Random) -> Operation {
         budget,
     };
     let selection_set = writer.selection_set(&root, 0);
-    let mut text = if is_mutation { "mutation" } else { "query" }.to_owned();
+    let name = writer.random.percent(10).then_some("Chosen");
+    let kind = if is_mutation { "mutation" } else { "query" };
+    let mut text = format!("{kind} {}", name.unwrap_or_default());
     if !writer.definitions.is_empty() {
         let definitions = writer.definitions.iter().map(|(name, it)| format!("${name}: {it}"));
         let _ = write!(text, "({})", definitions.collect::<Vec<_>>().join(", "));
@@ -62,8 +66,11 @@ pub(crate) fn operation(schema: &Schema, random: &mut Random) -> Operation {
     for (name, (condition, selection_set)) in &writer.fragments {
         let _ = writeln!(text, "fragment {name} on {condition} {selection_set}");
     }
+    if name.is_some() {
+        text += "query Other { other: __typename }\n";
+    }
     let is_label_on = writer.random.percent(50);
-    Operation { text, variables: writer.variables, is_label_on }
+    Operation { text, variables: writer.variables, name, is_label_on }
 }
 
 impl Writer<'_> {
@@ -161,10 +168,12 @@ impl Writer<'_> {
     }
 
     fn inline_fragment(&mut self, ty: &str, depth: usize) -> Option<String> {
-        let condition = self.random.pick(&self.conditions(ty));
-        if depth > 7 {
+        let conditions = self.conditions(ty);
+        // An interface may be one of no type.
+        if depth > 7 || conditions.is_empty() {
             return None;
         }
+        let condition = self.random.pick(&conditions);
         let directive = self.condition();
         let selection_set = self.selection_set(&condition, depth + 1);
         if condition == ty && self.random.percent(50) {
@@ -179,7 +188,7 @@ impl Writer<'_> {
             self.fragments.iter().find(|(_, (condition, _))| conditions.contains(condition));
         let name = match known {
             Some((name, _)) if self.random.percent(60) => name.clone(),
-            _ if depth > 5 => return None,
+            _ if depth > 5 || conditions.is_empty() => return None,
             _ => {
                 let condition = self.random.pick(&conditions);
                 let selection_set = self.selection_set(&condition, depth + 1);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::schema::{COMMON, Kind};
-use crate::split::{PartField, PartType, Split};
+use crate::split::{PartField, PartType, Split, is_key_field};
 
 const HEADER: &str = r#"extend schema @link(
   url: "https://specs.apollo.dev/federation/v2.7"
@@ -21,9 +21,11 @@ impl Split {
                 types.map(|(name, in_part)| self.print_type(part, name, in_part)).collect();
             let types = types.join("\n");
             let uses = ["Color", "Digits", "Filter"].iter().any(|name| types.contains(name));
+            let moods = if types.contains("Mood") { self.print_moods(part) } else { String::new() };
+            let header = if self.is_old(part) { "" } else { HEADER };
             let roots =
                 if self.renames_roots(part) { self.print_roots(part) } else { String::new() };
-            format!("{HEADER}{roots}\n{types}{}", if uses { COMMON } else { "" })
+            format!("{header}{roots}\n{types}{moods}{}", if uses { COMMON } else { "" })
         };
         (0..self.parts.len()).map(|part| (Self::part_name(part).to_owned(), sdl(part))).collect()
     }
@@ -32,6 +34,29 @@ impl Split {
     fn renames_roots(&self, part: usize) -> bool {
         let part = &self.parts[part];
         part.renames_roots && part.types.get("Query").is_some_and(|it| !it.fields.is_empty())
+    }
+
+    /// Whether a subgraph is written for Federation 1: where it has nothing that this did not have.
+    fn is_old(&self, part: usize) -> bool {
+        let is_new = |directive: &String| {
+            directive.starts_with("@override") || directive.starts_with("@inaccessible")
+        };
+        let mut types = self.parts[part].types.values();
+        self.parts[part].is_old
+            && self.interface_object.is_none_or(|(object, it)| object != part && it != part)
+            && types.all(|it| {
+                let mut fields = it.fields.values();
+                it.keys.values().all(|is_resolvable| *is_resolvable)
+                    && !fields.any(|field| field.directives.iter().any(is_new))
+            })
+    }
+
+    fn print_moods(&self, part: usize) -> String {
+        let secret = if self.is_old(part) { "SECRET" } else { "SECRET @inaccessible" };
+        format!(
+            "\nenum Mood {{ {} }}\n",
+            self.parts[part].moods.join(" ").replace("SECRET", secret)
+        )
     }
 
     fn print_roots(&self, part: usize) -> String {
@@ -52,8 +77,12 @@ impl Split {
         }
         let is_interface = schema_type.kind == Kind::Interface && !is_interface_object;
         let is_renamed = self.renames_roots(part) && matches!(name, "Query" | "Mutation");
+        // Federation 1 extends what another subgraph begins, and does not own the keys.
+        let extends =
+            self.is_old(part) && self.holders.get(name).is_some_and(|holders| holders[0] != part);
         let mut out = format!(
-            "{} {name}{}",
+            "{}{} {name}{}",
+            if extends { "extend " } else { "" },
             if is_interface { "interface" } else { "type" },
             if is_renamed { "OfAll" } else { "" }
         );
@@ -74,8 +103,17 @@ impl Split {
             let _ = write!(out, " @key(fields: \"{key}\"{resolvable})");
         }
         out.push_str(if is_interface_object { " @interfaceObject {\n" } else { " {\n" });
-        for (field, in_part) in &in_part.fields {
-            self.print_field(name, field, in_part, &mut out);
+        for (field, in_part_field) in &in_part.fields {
+            let mut directives = in_part_field.directives.clone();
+            if self.is_old(part) {
+                directives.retain(|it| it != "@shareable");
+            }
+            let is_in_a_key = in_part.keys.keys().any(|key| is_key_field(key, field));
+            if extends && is_in_a_key && !in_part_field.is_external() {
+                directives.push("@external".to_owned());
+            }
+            let in_part_field = PartField { directives, ..*in_part_field };
+            self.print_field(name, field, &in_part_field, &mut out);
         }
         out + "}\n"
     }

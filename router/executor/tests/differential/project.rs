@@ -15,6 +15,8 @@ pub(crate) struct Projection<'a> {
     pub(crate) schema: &'a Schema,
     /// The fields that other subgraphs took over by `@override`: nobody knows what it would answer there.
     pub(crate) overridden: &'a [(String, String)],
+    /// The entities that it does not know.
+    pub(crate) unknown: &'a [String],
 }
 
 impl Projection<'_> {
@@ -47,6 +49,9 @@ impl Projection<'_> {
 
     fn entity(&self, entity: &Map<String, Value>) -> Option<Map<String, Value>> {
         let object = self.known_as(entity["__typename"].as_str()?)?;
+        if self.unknown.iter().any(|id| entity["$id"] == **id) {
+            return None;
+        }
         let mut known = self.fields(object, entity);
         known.insert("$id".to_owned(), entity["$id"].clone());
         known.insert("__typename".to_owned(), object.name.as_str().into());

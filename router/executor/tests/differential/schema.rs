@@ -75,7 +75,10 @@ const KEYS: [&str; 8] = [
 ];
 const ENTITIES: [&str; 5] = ["Book", "Author", "Shop", "Order", "Route"];
 const FIELDS: [&str; 8] = ["title", "size", "pages", "weight", "owner", "parts", "state", "note"];
-const LEAVES: [&str; 8] = ["String", "String", "Int", "Float", "Boolean", "ID", "Color", "Digits"];
+const LEAVES: [&str; 9] =
+    ["String", "String", "Int", "Float", "Boolean", "ID", "Color", "Mood", "Digits"];
+/// The values of an enum that is for output only: each subgraph has some of them. `SECRET` is inaccessible.
+pub(crate) const MOODS: [&str; 4] = ["CALM", "MERRY", "GLOOMY", "SECRET"];
 const WRAPPINGS: [&str; 8] = ["_", "_", "_", "_!", "[_]", "[_!]!", "[[_]]", "[[_!]!]"];
 const ARGUMENTS: [&str; 6] = [
     "(first: Int = 3)",

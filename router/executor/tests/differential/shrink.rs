@@ -63,8 +63,7 @@ fn leave_out(
     let mut index = 0;
     while *attempts > 0 {
         let mut candidate = current.clone();
-        let mut scissors = Scissors { left: index };
-        if !scissors.cut(&mut candidate) {
+        if !Scissors::new(index).cut(&mut candidate) {
             break;
         }
         *attempts -= 1;
@@ -184,11 +183,15 @@ fn shorten(value: &mut Value, left: &mut usize) -> bool {
 }
 
 /// Cuts one thing out of a document: the one with this number.
-struct Scissors {
+pub(crate) struct Scissors {
     left: usize,
 }
 
 impl Scissors {
+    pub(crate) fn new(number: usize) -> Self {
+        Self { left: number }
+    }
+
     fn here(&mut self) -> bool {
         let is_here = self.left == 0;
         self.left = self.left.wrapping_sub(1);
@@ -204,7 +207,8 @@ impl Scissors {
         false
     }
 
-    fn cut(&mut self, document: &mut Document) -> bool {
+    /// Says whether there was such a thing.
+    pub(crate) fn cut(&mut self, document: &mut Document) -> bool {
         // The first definition is the operation, or what links to the federation.
         let mut others = document.definitions.split_off(1);
         let is_cut = self.one_of(&mut others);

@@ -6,7 +6,7 @@
 use indexmap::IndexMap;
 
 use crate::random::Random;
-use crate::schema::{Field, Kind, Schema, Type, key_field};
+use crate::schema::{Field, Kind, MOODS, Schema, Type, key_field};
 
 /// A schema, and which subgraph has what of it.
 pub(crate) struct Split {
@@ -16,6 +16,8 @@ pub(crate) struct Split {
     pub(crate) holders: IndexMap<String, Vec<usize>>,
     /// The subgraph with an interface object for `Item`, and the one with the interface.
     pub(crate) interface_object: Option<(usize, usize)>,
+    /// Entities of which a subgraph that holds their type knows nothing: `$id`, and the subgraph.
+    pub(crate) unknown: Vec<(String, usize)>,
 }
 
 /// A subgraph.
@@ -24,6 +26,10 @@ pub(crate) struct Part {
     pub(crate) types: IndexMap<String, PartType>,
     /// Whether its root types have names of its own.
     pub(crate) renames_roots: bool,
+    /// Whether it is written for Federation 1, if it can be.
+    pub(crate) is_old: bool,
+    /// The values of the enum `Mood` that it knows.
+    pub(crate) moods: Vec<&'static str>,
 }
 
 /// A type in a subgraph.
@@ -52,10 +58,20 @@ impl PartField {
 impl Split {
     pub(crate) fn random(random: &mut Random) -> Self {
         let schema = Schema::random(random);
-        let part =
-            |random: &mut Random| Part { renames_roots: random.percent(15), ..Part::default() };
+        let part = |random: &mut Random| Part {
+            renames_roots: random.percent(15),
+            is_old: random.percent(20),
+            moods: MOODS.into_iter().filter(|it| *it == "CALM" || random.percent(75)).collect(),
+            ..Part::default()
+        };
         let parts = (0..random.between(2, 4)).map(|_| part(random)).collect();
-        let mut split = Self { schema, parts, holders: IndexMap::new(), interface_object: None };
+        let mut split = Self {
+            schema,
+            parts,
+            holders: IndexMap::new(),
+            interface_object: None,
+            unknown: Vec::new(),
+        };
         if split.schema.types.contains_key("Item") && random.percent(40) {
             split.interface_object =
                 Some((split.parts.len() - 1, random.below(split.parts.len() - 1)));
@@ -120,8 +136,7 @@ impl Split {
         let in_part = self.parts[part].types.entry(entity.to_owned()).or_default();
         in_part.keys.insert(key, is_resolvable);
         for name in ["id", "code", "region", "marks", "legs"] {
-            // What is in braces is below the key's own fields, which go first.
-            if key.split(' ').take_while(|it| *it != "{").any(|it| it == name) {
+            if is_key_field(key, name) {
                 let field = self.schema.types[entity]
                     .fields
                     .entry(name.to_owned())
@@ -353,4 +368,9 @@ impl Split {
             self.place(part, "Mutation", &name, random);
         }
     }
+}
+
+/// Whether a key has a field, not below another one: these go first, before the braces.
+pub(crate) fn is_key_field(key: &str, field: &str) -> bool {
+    key.split(' ').take_while(|it| *it != "{").any(|it| it == field)
 }

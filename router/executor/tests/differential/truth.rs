@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::data::Data;
 use crate::random::Random;
-use crate::schema::{Field, Kind};
-use crate::split::Split;
+use crate::schema::{Field, Kind, MOODS};
+use crate::split::{Part, Split};
 
 /// So many entities there are of each type.
 const EACH: usize = 3;
@@ -22,7 +22,9 @@ pub(crate) fn truth(split: &Split, random: &mut Random) -> Data {
     for entity in split.holders.keys() {
         for number in 1..=EACH {
             let mut object = truth.object(entity);
-            object.insert("$id".to_owned(), format!("{entity}{number}").into());
+            let id = format!("{entity}{number}");
+            truth.forget(entity, &id, &mut object);
+            object.insert("$id".to_owned(), id.into());
             data.entities.push(object);
         }
     }
@@ -49,6 +51,20 @@ impl Truth<'_> {
             object.insert(field_name.clone(), value);
         }
         object
+    }
+
+    /// What only those would say who do not know an entity, nobody says.
+    fn forget(&self, entity: &str, id: &str, object: &mut Map<String, Value>) {
+        for (field, value) in object.iter_mut().filter(|(name, _)| *name != "__typename") {
+            let owners = self.split.owners(entity, field);
+            if !owners.is_empty() && owners.iter().all(|part| self.is_unknown(id, *part)) {
+                *value = Value::Null;
+            }
+        }
+    }
+
+    fn is_unknown(&self, id: &str, part: usize) -> bool {
+        self.split.unknown.iter().any(|(unknown, to)| unknown == id && *to == part)
     }
 
     fn value(&mut self, ty: &str, name: &str, field: &Field, wrapping: &str) -> Value {
@@ -80,7 +96,7 @@ impl Truth<'_> {
         };
         match base.kind {
             Kind::Value => self.object(&field.base).into(),
-            Kind::Entity => self.reference(&field.base),
+            Kind::Entity => self.reference(ty, name, &field.base),
             Kind::Interface | Kind::Union => {
                 let possible = self.possible(ty, name, &field.base);
                 if possible.is_empty() {
@@ -88,15 +104,19 @@ impl Truth<'_> {
                 }
                 let runtime_type = self.random.pick(&possible);
                 match self.split.schema.types[&runtime_type].kind {
-                    Kind::Entity => self.reference(&runtime_type),
+                    Kind::Entity => self.reference(ty, name, &runtime_type),
                     _ => self.object(&runtime_type).into(),
                 }
             }
         }
     }
 
-    fn reference(&mut self, entity: &str) -> Value {
-        let id = format!("{entity}{}", self.random.between(1, EACH));
+    /// An entity that all who answer the field know.
+    fn reference(&mut self, ty: &str, name: &str, entity: &str) -> Value {
+        let owners = self.split.owners(ty, name);
+        let ids = (1..=EACH).map(|number| format!("{entity}{number}"));
+        let known = ids.filter(|id| !owners.iter().any(|part| self.is_unknown(id, *part)));
+        let id = self.random.pick(&known.collect::<Vec<_>>());
         json!({ "$id": id, "__typename": entity })
     }
 
@@ -127,6 +147,18 @@ impl Truth<'_> {
             "Float" => json!(f64::from(u32::try_from(number).expect("few texts")) / 8.0 - 3.0),
             "Boolean" => json!(self.random.percent(50)),
             "Color" => json!(self.random.pick(&["RED", "GREEN", "BLUE"])),
+            "Mood" => {
+                let split = self.split;
+                let has = |part: &&Part| {
+                    let in_types = [ty, "Item"].into_iter().filter_map(|ty| part.types.get(ty));
+                    in_types.into_iter().any(|it| it.fields.contains_key(name))
+                };
+                let mut moods = MOODS.to_vec();
+                for part in split.parts.iter().filter(has) {
+                    moods.retain(|mood| part.moods.contains(mood));
+                }
+                json!(self.random.pick(&moods))
+            }
             "Digits" => self.digits(),
             _ if ty == "Mutation" => json!(format!("$mutations: {name} $arguments")),
             _ if !field.arguments.is_empty() => json!(format!("{name}{number} $arguments")),

@@ -2,6 +2,7 @@
 //!
 //! Life of a request:
 //!
+//! 0. `serve` takes a connection and gives it a thread, one of the `workers`.
 //! 1. [`app`] has the routes; `respond::graphql` takes a request, and knows the media type of its answer.
 //! 2. `GraphqlRequest::read` finds document, operation name and variables in it.
 //! 3. `Graph::prepare` looks the operation up by what the client wrote, or parses, validates, plans and lowers it.

@@ -1,5 +1,9 @@
 //! The router's settings: `router.yaml`, typed, with a default for every key.
 
+mod checked;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -7,12 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use url::Url;
 
+use crate::config::checked::{forwardable, origins, shares};
 use crate::error::{StartError, yaml_error};
-use crate::request_context::ROUTERS_OWN_HEADERS;
 
 /// All settings. The file `router.yaml` of the repository is the commented example.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -410,55 +413,6 @@ pub fn environment(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
 }
 
-/// Names of headers, none of which the router sets itself.
-fn forwardable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HeaderName>, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
-    let forwardable = names.iter().map(|name| match HeaderName::try_from(name) {
-        Ok(header) if ROUTERS_OWN_HEADERS.contains(&header) => {
-            Err(D::Error::custom(format!("`{header}` cannot be forwarded: the router sets it")))
-        }
-        Ok(header) => Ok(header),
-        Err(_) => Err(D::Error::custom(format!("`{name}` is not the name of a header"))),
-    });
-    forwardable.collect()
-}
-
-/// Origins as browsers send them: a scheme, a host, perhaps a port, and no path.
-fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HeaderValue>, D::Error> {
-    let origins = Vec::<String>::deserialize(deserializer)?;
-    let checked = origins.iter().map(|origin| match Url::parse(origin) {
-        Ok(url) if url.origin().ascii_serialization() == *origin => {
-            HeaderValue::try_from(origin).map_err(D::Error::custom)
-        }
-        _ => Err(D::Error::custom(format!(
-            "`{origin}` is not an origin like `https://app.example.com`"
-        ))),
-    });
-    checked.collect()
-}
-
-/// True, false, or a percentage.
-fn shares<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "true, false, or a percentage")]
-    enum Share {
-        All(bool),
-        Percent(f64),
-    }
-    let shares = BTreeMap::<String, Share>::deserialize(deserializer)?;
-    let percent = |(label, share): (String, Share)| match share {
-        Share::All(is_on) => Ok((label, if is_on { 100.0 } else { 0.0 })),
-        Share::Percent(percent) if (0.0..=100.0).contains(&percent) => Ok((label, percent)),
-        Share::Percent(percent) => {
-            Err(D::Error::custom(format!("`{label}`: {percent} is not between 0 and 100")))
-        }
-    };
-    shares.into_iter().map(percent).collect()
-}
-
 fn positive(number: u64) -> NonZeroU64 {
     NonZeroU64::new(number).expect("the defaults are not zero")
 }
-
-#[cfg(test)]
-mod tests;

@@ -136,8 +136,8 @@ impl Entry {
         let schema = match (file, subgraph_url, sdl) {
             (Some(file), None, None) => SchemaSource::File(folder.join(file)),
             (None, Some(url), None) => {
-                let header = |(header, value)| {
-                    introspection_header(header, &expand(value)?)
+                let header = |(header, value): (String, String)| {
+                    introspection_header(&header, &expand(value)?)
                         .map_err(|reason| format!("subgraph `{name}`: {reason}"))
                 };
                 let headers = introspection_headers.into_iter().map(header);
@@ -163,9 +163,9 @@ impl Entry {
 }
 
 /// A header, whose value is nobody's to see.
-fn introspection_header(name: String, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+fn introspection_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let unusable = |what| format!("`introspection_headers`: {what}");
-    let header = HeaderName::try_from(&name)
+    let header = HeaderName::try_from(name)
         .map_err(|_| unusable(format!("`{name}` is not the name of a header")))?;
     if ROUTERS_OWN_HEADERS.contains(&header) {
         return Err(unusable(format!("`{header}` cannot be sent: the router sets it")));

@@ -1,10 +1,12 @@
-//! Composes generated federations and prints what it takes: `cargo bench -p composition --bench compose`.
+//! Composes generated federations and prints what it takes: `cargo bench -p composition --bench compose`; or the cases in the
+//! folders that are named: `cargo bench -p composition --bench compose -- router/cases/ridegraph/home`.
 //!
 //! Each subgraph owns entities that refer to its neighbours', adds fields to entities of others (some with
 //! `@requires`), and shares value types, an interface and an input object with all.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use composition::{SubgraphSource, compose};
@@ -18,27 +20,46 @@ fn main() {
     let is_test = !std::env::args().any(|argument| argument == "--bench");
     let sizes: &[(usize, usize)] =
         if is_test { &[(5, 20)] } else { &[(3, 30), (10, 100), (30, 100), (100, 100)] };
-    println!(
-        "{:>9} {:>6} {:>9} {:>9} {:>9}",
-        "subgraphs", "types", "SDL in", "best ms", "peak MiB"
-    );
-    for (subgraphs, types) in sizes {
-        let sources = federation(*subgraphs, *types);
+    let mut federations: Vec<(String, Vec<SubgraphSource>)> = Vec::new();
+    for folder in std::env::args().skip(1).filter(|argument| !argument.starts_with("--")) {
+        let sources = read(Path::new(&folder));
+        federations.push((folder, sources));
+    }
+    if federations.is_empty() {
+        let generated = |(subgraphs, types): &(usize, usize)| {
+            (format!("{types} types in each"), federation(*subgraphs, *types))
+        };
+        federations.extend(sizes.iter().map(generated));
+    }
+    println!("{:>9} {:>9} {:>10} {:>10} {:>9}", "subgraphs", "SDL in", "CPU", "best", "at most");
+    for (name, sources) in federations {
         let input: usize = sources.iter().map(|source| source.sdl.len()).sum();
-        let rounds = if *subgraphs < 100 { 5 } else { 3 };
+        let rounds = if sources.len() < 100 { 5 } else { 3 };
         let mut best = (f64::INFINITY, f64::INFINITY);
         for _ in 0..rounds {
             let (cpu, elapsed) = millis(&sources);
             best = (best.0.min(cpu), best.1.min(elapsed));
         }
         println!(
-            "{subgraphs:>9} {types:>6} {:>6} KiB {:>7.1} ms {:>7.1} ms {:>5} MiB",
+            "{:>9} {:>5} KiB {:>7.1} ms {:>7.1} ms {:>5} MiB  {name}",
+            sources.len(),
             input / 1024,
             best.0,
             best.1,
             peak_mib().map_or_else(|| "?".to_owned(), |mib| mib.to_string())
         );
     }
+}
+
+/// The subgraphs of a case.
+fn read(folder: &Path) -> Vec<SubgraphSource> {
+    let entries = folder.join("subgraphs").read_dir().expect("a case has subgraphs");
+    let source = |path: PathBuf| SubgraphSource {
+        name: path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        url: "http://subgraph.test/graphql".to_owned(),
+        sdl: std::fs::read_to_string(&path).expect("a schema can be read"),
+    };
+    entries.flatten().map(|entry| source(entry.path())).collect()
 }
 
 /// The time that composing takes: on the processor, and on the clock.

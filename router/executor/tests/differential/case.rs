@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use apollo_compiler::ExecutableDocument;
+use apollo_compiler::ast::OperationType;
 use apollo_compiler::validation::Valid;
 use composition::SubgraphSource;
 use executor::{
-    Executable, Options, SubgraphClient, SubgraphError, SubgraphRequest, SubgraphResponse,
+    Executable, Options, RequestError, Response, SubgraphClient, SubgraphError, SubgraphRequest,
+    SubgraphResponse,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -215,6 +217,20 @@ impl Composed {
         })
     }
 
+    /// The answer; of a subscription, the one to the only event that a fake subgraph has.
+    fn execute(&self, executable: &Executable, variables: &str) -> Result<Response, RequestError> {
+        let (subgraphs, options) = (&*self.subgraphs, Options::default());
+        let execution = async {
+            if executable.operation_type() != OperationType::Subscription {
+                return executable.execute(variables, subgraphs, &(), &options).await;
+            }
+            let request = executable.source_request(variables, &options)?;
+            let event = subgraphs.fetch(request, &()).await;
+            executable.respond_to_event(event, variables, subgraphs, &(), &options).await
+        };
+        execution.now_or_never().expect("the fake subgraphs answer at once")
+    }
+
     /// Executes a plan, and compares the answer with the one of a single server.
     fn compare_answer(
         &self,
@@ -227,11 +243,7 @@ impl Composed {
         self.subgraphs.requests.lock().expect("nobody panicked").clear();
         let variables = serde_json::to_string(&operation.variables).expect("variables are JSON");
         let response = Executable::lower(&self.supergraph, document.clone(), operation.name, plan)
-            .and_then(|executable| {
-                let options = Options::default();
-                let execution = executable.execute(&variables, &*self.subgraphs, &(), &options);
-                execution.now_or_never().expect("the fake subgraphs answer at once")
-            })
+            .and_then(|executable| self.execute(&executable, &variables))
             .map_err(|error| Failure::new(Kind::Request, error.to_string()))?;
         let refusals: Vec<String> =
             self.subgraphs.subgraphs.iter().flat_map(FakeSubgraph::take_refusals).collect();

@@ -50,6 +50,9 @@ fn json(data: &Data) -> String {
     if !data.mutation.is_empty() {
         all.insert("mutation".to_owned(), data.mutation.clone().into());
     }
+    if !data.subscription.is_empty() {
+        all.insert("subscription".to_owned(), data.subscription.clone().into());
+    }
     all.insert("entities".to_owned(), data.entities.iter().cloned().map(Value::from).collect());
     serde_json::to_string_pretty(&all).expect("it is JSON") + "\n"
 }

@@ -381,8 +381,8 @@ impl Split {
                 let directives = &self.parts[*part].types[&ty].fields[&field].directives;
                 directives.iter().any(|it| it.starts_with("@override"))
             });
-            let is_mutation = ty == "Mutation";
-            let wants = if is_moved || is_mutation {
+            let is_called_once = ty == "Mutation" || ty == "Subscription";
+            let wants = if is_moved || is_called_once {
                 0
             } else if owners.len() > 1 {
                 100

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use apollo_compiler::Schema;
-use apollo_compiler::ast::{FieldDefinition, Type};
+use apollo_compiler::ast::{FieldDefinition, OperationType, Type};
 use apollo_compiler::schema::ExtendedType;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
@@ -41,9 +41,11 @@ struct Writer<'a> {
 /// Writes an operation; it may be invalid, where types conflict in fragments.
 pub(crate) fn operation(schema: &Schema, random: &mut Random) -> Operation {
     let definition = &schema.schema_definition;
-    let is_mutation = definition.mutation.is_some() && random.percent(15);
-    let root = if is_mutation { &definition.mutation } else { &definition.query };
-    let root = root.as_ref().expect("there is a query").name.to_string();
+    let (kind, root) = match (random.below(100), &definition.mutation, &definition.subscription) {
+        (0..15, Some(mutation), _) => (OperationType::Mutation, mutation),
+        (15..30, _, Some(subscription)) => (OperationType::Subscription, subscription),
+        _ => (OperationType::Query, definition.query.as_ref().expect("there is a query")),
+    };
     let budget = if random.percent(10) { 80 } else { random.between(3, 30) };
     let mut writer = Writer {
         schema,
@@ -54,9 +56,11 @@ pub(crate) fn operation(schema: &Schema, random: &mut Random) -> Operation {
         fragments: IndexMap::new(),
         budget,
     };
-    let selection_set = writer.selection_set(&root, 0);
+    let selection_set = match kind {
+        OperationType::Subscription => writer.event(root),
+        _ => writer.selection_set(root, 0),
+    };
     let name = writer.random.percent(10).then_some("Chosen");
-    let kind = if is_mutation { "mutation" } else { "query" };
     let mut text = format!("{kind} {}", name.unwrap_or_default());
     if !writer.definitions.is_empty() {
         let definitions = writer.definitions.iter().map(|(name, it)| format!("${name}: {it}"));
@@ -74,6 +78,12 @@ pub(crate) fn operation(schema: &Schema, random: &mut Random) -> Operation {
 }
 
 impl Writer<'_> {
+    /// A subscription has one root field, under no condition.
+    fn event(&mut self, root: &str) -> String {
+        let field = self.field(root, 0).expect("a root is not deep");
+        format!("{{ {field} }}")
+    }
+
     fn selection_set(&mut self, ty: &str, depth: usize) -> String {
         let mut selections = Vec::new();
         for _ in 0..self.random.between(1, if depth == 0 { 4 } else { 5 }) {
@@ -117,7 +127,11 @@ impl Writer<'_> {
         let arguments = self.arguments(field);
         let mut out = self.response_key(field, &arguments);
         out += &arguments;
-        out += &self.condition();
+        let is_subscription =
+            self.schema.schema_definition.subscription.as_ref().is_some_and(|it| **it == *ty);
+        if !is_subscription {
+            out += &self.condition();
+        }
         if !is_leaf {
             let _ = write!(out, " {}", self.selection_set(below, depth + 1));
         }

@@ -60,7 +60,8 @@ impl Split {
     }
 
     fn print_roots(&self, part: usize) -> String {
-        let roots = [("query", "Query"), ("mutation", "Mutation")];
+        let roots =
+            [("query", "Query"), ("mutation", "Mutation"), ("subscription", "Subscription")];
         let own = roots.iter().filter(|(_, name)| {
             self.parts[part].types.get(*name).is_some_and(|it| !it.fields.is_empty())
         });
@@ -76,7 +77,8 @@ impl Split {
             return format!("union {name} = {}\n", in_part.members.join(" | "));
         }
         let is_interface = schema_type.kind == Kind::Interface && !is_interface_object;
-        let is_renamed = self.renames_roots(part) && matches!(name, "Query" | "Mutation");
+        let is_renamed =
+            self.renames_roots(part) && matches!(name, "Query" | "Mutation" | "Subscription");
         // Federation 1 extends what another subgraph begins, and does not own the keys.
         let extends =
             self.is_old(part) && self.holders.get(name).is_some_and(|holders| holders[0] != part);

@@ -30,6 +30,7 @@ impl Projection<'_> {
         Data {
             query: root(&definition.query, &truth.query),
             mutation: root(&definition.mutation, &truth.mutation),
+            subscription: root(&definition.subscription, &truth.subscription),
             entities: truth.entities.iter().filter_map(|entity| self.entity(entity)).collect(),
             ..Data::default()
         }

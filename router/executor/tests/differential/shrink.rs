@@ -158,7 +158,8 @@ fn smaller_truth(
 }
 
 fn shorten_one(truth: &mut Data, mut left: usize) -> bool {
-    let objects = truth.entities.iter_mut().chain([&mut truth.query, &mut truth.mutation]);
+    let roots = [&mut truth.query, &mut truth.mutation, &mut truth.subscription];
+    let objects = truth.entities.iter_mut().chain(roots);
     let entries = objects.flat_map(|object| object.iter_mut());
     // Keys stay: shorter ones could be the same.
     entries

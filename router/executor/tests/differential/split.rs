@@ -348,25 +348,29 @@ impl Split {
                 }
             }
         }
-        if !random.percent(35) {
-            return;
+        self.schema.types.insert("Subscription".to_owned(), root.clone());
+        for number in 0..random.below(3) {
+            self.place_root("Subscription", &format!("s{number}"), &bases, random);
         }
         self.schema.types.insert("Mutation".to_owned(), root);
-        for number in 0..random.between(2, 4) {
-            let part = random.below(self.parts.len());
-            let open: Vec<String> =
-                bases.iter().filter(|it| !self.is_barred(part, it)).cloned().collect();
-            let field = if random.percent(50) {
-                let mut field = Field::new("String", "_");
-                field.arguments = "(first: Int = 3)";
-                field
-            } else {
-                Field::new(&random.pick(&open), "_")
-            };
-            let name = format!("m{number}");
-            self.schema.types["Mutation"].fields.insert(name.clone(), field);
-            self.place(part, "Mutation", &name, random);
+        let count = if random.percent(35) { random.between(2, 4) } else { 0 };
+        for number in 0..count {
+            self.place_root("Mutation", &format!("m{number}"), &bases, random);
         }
+    }
+
+    /// A field that one subgraph has, as it must be of mutations and subscriptions.
+    fn place_root(&mut self, root: &str, name: &str, bases: &[String], random: &mut Random) {
+        let part = random.below(self.parts.len());
+        let open: Vec<String> =
+            bases.iter().filter(|it| !self.is_barred(part, it)).cloned().collect();
+        let mut field = Field::new(&random.pick(&open), "_");
+        if random.percent(if root == "Mutation" { 50 } else { 20 }) {
+            field = Field::new("String", "_");
+            field.arguments = "(first: Int = 3)";
+        }
+        self.schema.types[root].fields.insert(name.to_owned(), field);
+        self.place(part, root, name, random);
     }
 }
 

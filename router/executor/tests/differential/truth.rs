@@ -15,10 +15,12 @@ const EACH: usize = 3;
 /// Data for all fields of the schema.
 pub(crate) fn truth(split: &Split, random: &mut Random) -> Data {
     let mut truth = Truth { split, random, texts: 0, is_relied_on: false };
-    let mut data = Data { query: truth.object("Query"), ..Data::default() };
-    if split.schema.types.contains_key("Mutation") {
-        data.mutation = truth.object("Mutation");
-    }
+    let mut data = Data {
+        query: truth.object("Query"),
+        mutation: truth.object("Mutation"),
+        subscription: truth.object("Subscription"),
+        ..Data::default()
+    };
     for entity in split.holders.keys() {
         for number in 1..=EACH {
             let mut object = truth.object(entity);

@@ -11,6 +11,7 @@ mod input;
 mod output;
 mod read;
 mod shape;
+mod shared_entry;
 
 use apollo_compiler::Name;
 use apollo_compiler::executable::{ExecutableDocument, Operation};
@@ -77,6 +78,7 @@ pub(crate) fn lower(
     };
     lowering.program.root_output = lowering.root_output(ROOT);
     lowering.fetches(query_plan);
+    shared_entry::mark_shared_entries(&mut lowering.program);
     if operation.is_query() && !lowering.program.has_context {
         entity_store::find_sources(&mut lowering.program, &lowering.fields);
     }

@@ -234,6 +234,8 @@ pub(crate) struct ReaderTarget {
     pub(crate) slot: SlotId,
     /// What was asked.
     pub(crate) field: FieldId,
+    /// Whether other fields stand in the same entry, of objects of other types.
+    pub(crate) is_one_of_many: bool,
     /// The types whose objects are read so; `None` for all.
     pub(crate) types: Option<TypeSet>,
     pub(crate) kind: ReaderKind,

@@ -106,7 +106,13 @@ impl Lowering<'_> {
             .map(|batch| {
                 let slot = self.slot(shape, &batch.key);
                 let kind = ReaderKind::Object(batch.reader);
-                let targets = vec![ReaderTarget { slot, field: ENTITIES, types: None, kind }];
+                let targets = vec![ReaderTarget {
+                    slot,
+                    field: ENTITIES,
+                    is_one_of_many: false,
+                    types: None,
+                    kind,
+                }];
                 ReaderKey { quoted: crate::json::quoted(&batch.key), targets }
             })
             .collect();

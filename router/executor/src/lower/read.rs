@@ -172,7 +172,13 @@ impl<'a> Lowering<'a> {
                     let below = self.below(shape, target.slot);
                     ReaderKind::Object(self.reader(&target.below, below))
                 };
-                ReaderTarget { slot: target.slot, field: target.field, types: target.types, kind }
+                ReaderTarget {
+                    slot: target.slot,
+                    field: target.field,
+                    is_one_of_many: false,
+                    types: target.types,
+                    kind,
+                }
             })
             .collect();
         ReaderKey { quoted: key.quoted, targets }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use foldhash::HashMap;
 
 use crate::json::Cursor;
-use crate::program::{Shape, ShapeId, SlotId, TypeId};
+use crate::program::{FieldId, Shape, ShapeId, SlotId, TypeId};
 
 /// A row's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +66,8 @@ pub(crate) struct Rows {
     sources: Vec<Bytes>,
     /// The copies that were made of shared rows.
     copies: HashMap<RowId, Vec<RowId>>,
+    /// Which field an entry holds, where several stand in it of objects of different types.
+    fields: HashMap<(RowId, SlotId), FieldId>,
 }
 
 /// How much room the rows of a request take: the next request of the same operation makes it at once.
@@ -168,6 +170,17 @@ impl Rows {
         self.slots[first + slot.index()] = value;
     }
 
+    /// Notes which field an entry holds.
+    pub(crate) fn note_field(&mut self, row: RowId, slot: SlotId, field: FieldId) {
+        self.fields.insert((row, slot), field);
+    }
+
+    /// Whether an entry is about to hold another field than it does: the one of the object's type, which is known now.
+    fn changes_field(&mut self, slot: SlotId, into: RowId, from: RowId) -> bool {
+        let Some(&field) = self.fields.get(&(from, slot)) else { return false };
+        self.fields.insert((into, slot), field).is_some_and(|known| known != field)
+    }
+
     pub(crate) fn item(&self, list: List, item: usize) -> Slot {
         self.items[list.start as usize + item]
     }
@@ -201,10 +214,13 @@ impl Rows {
         }
         let (old, new) = (self.row(into).first_slot, self.row(from).first_slot);
         for slot in 0..self.row(from).width {
+            let changes_field =
+                !self.fields.is_empty() && self.changes_field(SlotId(slot), into, from);
             let (old, new) = ((old + slot) as usize, (new + slot) as usize);
             match (self.slots[old], self.slots[new]) {
                 (_, Slot::Absent) => {}
                 (Slot::Absent | Slot::Null, said) => self.slots[old] = said,
+                (_, said) if changes_field => self.slots[old] = said,
                 (known, said) => self.slots[old] = self.merged(known, said),
             }
         }
@@ -242,6 +258,11 @@ impl Rows {
         self.slots.extend_from_within(first..first + original.width as usize);
         self.headers.push(Row { first_slot, shared: false, ..original });
         let copy = RowId(index(self.headers.len() - 1));
+        for slot in (0..original.width).map(SlotId) {
+            if let Some(&field) = self.fields.get(&(row, slot)) {
+                self.fields.insert((copy, slot), field);
+            }
+        }
         self.copies.entry(row).or_default().push(copy);
         copy
     }

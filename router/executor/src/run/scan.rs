@@ -164,6 +164,9 @@ impl Scanner<'_> {
                 }
             };
             self.rows.set_slot(row, target.slot, value);
+            if target.is_one_of_many {
+                self.rows.note_field(row, target.slot, target.field);
+            }
         }
         if !read {
             cursor.value()?;

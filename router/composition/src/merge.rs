@@ -21,7 +21,7 @@ use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::ExtendedType;
 
 use self::composed::ComposedDirectives;
-pub(crate) use self::print::INACCESSIBLE;
+pub(crate) use self::print::{INACCESSIBLE, ONE_OF};
 use crate::error::{CompositionError, Hint, SubgraphLocation};
 use crate::subgraph::Subgraph;
 
@@ -40,6 +40,7 @@ pub(crate) struct Merge<'a> {
     /// Specifications beside join that the output uses: the name in `@link`.
     features: BTreeSet<&'static str>,
     uses_list_sizes: bool,
+    uses_one_of: bool,
     composed: ComposedDirectives,
     /// What the schema itself carries, beside its links.
     schema_directives: Vec<String>,
@@ -75,6 +76,7 @@ pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<(String, Vec<Hint>), Vec<C
         used_as_output: BTreeSet::new(),
         features: BTreeSet::new(),
         uses_list_sizes: false,
+        uses_one_of: false,
         composed: ComposedDirectives::default(),
         schema_directives: Vec::new(),
         errors: Vec::new(),

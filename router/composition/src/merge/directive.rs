@@ -154,8 +154,13 @@ impl Merge<'_> {
         let texts = applications.iter().map(|(index, d)| (*index, arguments(d)));
         let Chosen { value, having, others } = Chosen::most_common(texts)?;
         if !others.is_empty() {
+            let used = if value.is_empty() {
+                "where it has none: it has none".to_owned()
+            } else {
+                format!("whose `{value}` are used")
+            };
             let message = format!(
-                "`@{name}` on {element} has other arguments in {} than in {}, whose `{value}` are used",
+                "`@{name}` on {element} has other arguments in {} than in {}, {used}",
                 self.names(&others),
                 self.names(&having)
             );

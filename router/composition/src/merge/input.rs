@@ -116,6 +116,7 @@ impl<'a> Merge<'a> {
         let is_one_of =
             definitions.iter().any(|definition| definition.ty.directives().has("oneOf"));
         let directives = self.type_directives(name, definitions);
+        self.uses_one_of |= is_one_of;
         let one_of = if is_one_of { " @oneOf" } else { "" };
         let _ = writeln!(out, "input {name}{directives}{one_of}\n{{");
         let subgraphs: Vec<usize> =

@@ -98,6 +98,9 @@ pub(crate) const INACCESSIBLE: (&str, &str) = (
     "directive @inaccessible on FIELD_DEFINITION | OBJECT | INTERFACE | UNION | ARGUMENT_DEFINITION | SCALAR | ENUM | ENUM_VALUE | INPUT_OBJECT | INPUT_FIELD_DEFINITION\n\n",
 );
 
+/// The directive of inputs of which one field is given, as every GraphQL schema has it.
+pub(crate) const ONE_OF: &str = "directive @oneOf on INPUT_OBJECT\n\n";
+
 /// A feature that elements may use: its version, its purpose, and its definitions.
 fn feature(name: &str) -> (&'static str, &'static str, &'static str) {
     match name {
@@ -173,6 +176,10 @@ pub(super) fn supergraph(merge: &Merge<'_>, executable_directives: &str, body: &
         out.push_str(feature(name).2);
     }
     out.push_str(&merge.composed.definitions());
+    if merge.uses_one_of {
+        // Readers that are older than it need to be told.
+        out.push_str(ONE_OF);
+    }
     out.push_str(executable_directives);
     out.push_str("enum join__Graph\n{\n");
     for (subgraph, graph) in merge.subgraphs.iter().zip(&merge.graphs) {

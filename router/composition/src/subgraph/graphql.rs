@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 
 use apollo_compiler::ast::{DirectiveDefinition, InputValueDefinition};
 use apollo_compiler::parser::SourceSpan;
-use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::validation::DiagnosticList;
-use apollo_compiler::{Node, Schema, name};
+use apollo_compiler::{Name, Node, Schema, name};
 
 use crate::default::{Values, wrong_defaults};
 use crate::error::{CompositionError, SubgraphLocation};
 use crate::link::Link;
+use crate::merge::ONE_OF;
 
 /// What a subgraph may write of one of the federation's directives.
 #[derive(Clone, Copy)]
@@ -160,6 +161,7 @@ pub(super) fn check(
     let wrong = wrong.into_iter().map(|it| (it.message(), it.definition.name.location()));
     let errors: Vec<CompositionError> = wrong
         .chain(deprecated_requirements(&completed))
+        .chain(one_of_fields(&completed))
         .map(|(what, span)| CompositionError {
             code: "INVALID_GRAPHQL",
             message: format!("subgraph `{subgraph}` is not valid GraphQL: {what}"),
@@ -209,6 +211,8 @@ fn with_additions(schema: &Schema, link: &Link) -> Schema {
         "directive @{}(url: String, as: String, for: _Any, import: [_Any]) repeatable on SCHEMA",
         link.name
     );
+    // Every GraphQL schema has it, and nobody defines it.
+    definitions += ONE_OF;
     // A subgraph may have no query at all, or a query root without fields; GraphQL wants one.
     definitions += "type _NoQuery { none: Int }";
     let additions =
@@ -312,6 +316,22 @@ fn check_definitions(subgraph: &str, schema: &Schema, link: &Link) -> Vec<Compos
         }
     }
     errors
+}
+
+/// Of a `@oneOf` one field is given and no other: none can be required, or be there by itself.
+fn one_of_fields(schema: &Schema) -> Vec<(String, Option<SourceSpan>)> {
+    let inputs = schema.types.values().filter_map(ExtendedType::as_input_object);
+    let one_of = inputs.filter(|input| input.directives.has("oneOf"));
+    let fields = one_of.flat_map(|input| input.fields.values().map(|field| (&input.name, field)));
+    let wrong = fields.filter(|(_, field)| field.ty.is_non_null() || field.default_value.is_some());
+    let error = |(on, field): (&Name, &Component<InputValueDefinition>)| {
+        let message = format!(
+            "`{on}.{}` is a field of a `@oneOf`: it must be nullable and without a default",
+            field.name
+        );
+        (message, field.name.location())
+    };
+    wrong.map(error).collect()
 }
 
 /// What must be given cannot be `@deprecated`, which the validator leaves to its users, too.

@@ -162,7 +162,7 @@ fn from_environment(name: &str) -> Option<u64> {
 
 #[test]
 fn federations_answer_as_one_server_would() {
-    let cases = from_environment("DIFFERENTIAL_CASES").unwrap_or(3_000);
+    let cases = from_environment("DIFFERENTIAL_CASES").unwrap_or(2_500);
     let first = from_environment("DIFFERENTIAL_SEED").unwrap_or(1);
     let mut tally = Tally::default();
     for seed in first.. {

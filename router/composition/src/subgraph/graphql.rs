@@ -171,8 +171,32 @@ pub(super) fn check(
     match completed.validate() {
         Ok(_) if errors.is_empty() => Ok(()),
         Ok(_) => Err(errors),
-        Err(broken) => Err([errors, diagnostics(subgraph, &broken.errors)].concat()),
+        Err(broken) => {
+            let mut found = diagnostics(subgraph, &broken.errors);
+            found.iter_mut().for_each(|error| name_the_import(error, link));
+            Err([errors, found].concat())
+        }
     }
+}
+
+/// A directive of the federation that is not known here has not been imported: says how it is.
+fn name_the_import(error: &mut CompositionError, link: &Link) {
+    let unknown = error.message.split_once("cannot find directive `@").map(|(_, rest)| rest);
+    let Some(name) = unknown.and_then(|rest| rest.split('`').next()) else { return };
+    if !SPECIFICATIONS.iter().any(|specification| specification.name == name) {
+        return;
+    }
+    let way_out = match link.version {
+        None => format!(
+            "; it is one of Federation 2, for which the schema says `extend schema @{}(url: \
+             \"https://specs.apollo.dev/federation/v2.12\", import: [\"@{name}\"])`",
+            link.name
+        ),
+        Some(_) => {
+            format!("; the link to the federation has to import it: `import: [\"@{name}\"]`")
+        }
+    };
+    error.message.push_str(&way_out);
 }
 
 /// Every diagnostic of the parser or validator as an `INVALID_GRAPHQL`.

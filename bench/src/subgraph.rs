@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// What a subgraph's own SDL need not define.
-const FEDERATION: &str = include_str!("federation.graphql");
+const FEDERATION: &str = include_str!("../../router/executor/tests/cases/federation.graphql");
 /// Bodies that are remembered: every router asks in its own words, with few bodies each.
 const REMEMBERED: usize = 1_000;
 

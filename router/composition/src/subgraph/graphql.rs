@@ -173,7 +173,9 @@ pub(super) fn check(
         Ok(_) => Err(errors),
         Err(broken) => {
             let mut found = diagnostics(subgraph, &broken.errors);
-            found.iter_mut().for_each(|error| name_the_import(error, link));
+            for error in &mut found {
+                name_the_import(error, link);
+            }
             Err([errors, found].concat())
         }
     }

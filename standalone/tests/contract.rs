@@ -1,6 +1,8 @@
 //! The contract: the graph that the services export is the one that the corpus has their contract for.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use apollo_compiler::Schema;
 use apollo_compiler::ast::InputValueDefinition;
@@ -34,6 +36,25 @@ fn the_services_export_what_the_contract_promises() {
         (vec![], vec![]),
         "(promised but missing, there but not promised)"
     );
+}
+
+/// What proves the founding contracts is there to be run.
+#[test]
+fn each_test_that_the_founding_contracts_name_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let table = fs::read_to_string(root.join("docs/CONTRACTS.md")).expect("the table is there");
+    let named: Vec<(&str, &str)> = table
+        .split('`')
+        .filter_map(|quoted| quoted.split_once("::"))
+        .filter(|(path, _)| path.ends_with(".rs"))
+        .collect();
+    for (path, test) in &named {
+        let text = fs::read_to_string(root.join(path));
+        let text = text.unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(text.contains(&format!("fn {test}()")), "{path} has no test `{test}`");
+    }
+    let contracts = table.lines().filter(|line| line.starts_with("| ")).count() - 1;
+    assert!(named.len() > contracts, "{} tests for {contracts} contracts", named.len());
 }
 
 /// Everything that a client can name in the graph of these subgraphs, and what it must show for it, a line each.

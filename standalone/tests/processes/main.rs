@@ -13,12 +13,15 @@ mod collector;
 #[path = "../compose/mod.rs"]
 mod compose;
 mod database;
+mod events;
 mod gate;
 mod killed;
 mod load;
 mod places;
 mod pooler;
+mod replicas;
 mod running;
+mod socket;
 mod split;
 #[path = "../story/mod.rs"]
 mod story;

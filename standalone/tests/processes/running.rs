@@ -44,6 +44,15 @@ impl Processes {
         service.environment.insert(variable.to_owned(), value.to_owned());
     }
 
+    /// Has another process run like this one, under a name and at an address of its own.
+    pub(crate) fn replicate(&mut self, name: &str, replica: &str) {
+        let service = self.service(name).clone();
+        let port = service.environment["LISTEN"].rsplit(':').next().unwrap().to_owned();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        self.addresses.insert(format!("{replica}:{port}"), free.to_string());
+        self.compose.services.insert(replica.to_owned(), service);
+    }
+
     /// Starts everything, and waits until the router is well.
     pub(crate) fn start(&mut self) {
         let order: Vec<String> = self.compose.in_order().into_iter().map(str::to_owned).collect();

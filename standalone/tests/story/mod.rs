@@ -208,7 +208,12 @@ impl<'a> Story<'a> {
     }
 
     /// From the registration to the approval; gives the driver's id.
-    async fn becomes_driver(&self, driver: &User, admin: &User, stranger: &User) -> String {
+    pub(crate) async fn becomes_driver(
+        &self,
+        driver: &User,
+        admin: &User,
+        stranger: &User,
+    ) -> String {
         let input = registration(&driver.id);
         let started =
             self.does(Some(driver), "registerDriver", "registration { id }", input.clone()).await;
@@ -253,7 +258,7 @@ impl<'a> Story<'a> {
         driver_id
     }
 
-    async fn goes_online(&self, driver: &User, latitude: f64) {
+    pub(crate) async fn goes_online(&self, driver: &User, latitude: f64) {
         let now = self.client.get(format!("{}/health", self.place.url)).send().await.unwrap();
         let health: Value = now.json().await.unwrap();
         let selection = "driver { availability activeVehicle { plateNumber } }";
@@ -276,7 +281,7 @@ impl<'a> Story<'a> {
     }
 
     /// One operation over three services; gives a product and its quote.
-    async fn sees_home(&self, rider: &User) -> (String, String) {
+    pub(crate) async fn sees_home(&self, rider: &User) -> (String, String) {
         let home = "query ($from: CoordinatesInput!, $to: CoordinatesInput!) {
             me { firstName isDriver activeRide { id } }
             serviceChannels(first: 10) { nodes { name products {
@@ -318,7 +323,7 @@ impl<'a> Story<'a> {
         assert_eq!(self.problem(rider, "requestRide", elsewhere).await, "QUOTE_INVALID");
     }
 
-    async fn requests(&self, rider: &User, product: &str, quote: &str) -> String {
+    pub(crate) async fn requests(&self, rider: &User, product: &str, quote: &str) -> String {
         let selection = "ride { id status startPin version product { name } rider { firstName } }";
         let input = request(product, quote, "first");
         let payload = self.does(Some(rider), "requestRide", selection, input.clone()).await;

@@ -18,12 +18,17 @@ impl Story<'_> {
         let query = "subscription ($ride: ID!) {
             rideUpdated(rideId: $ride) { status driver { user { firstName } } }
         }";
+        self.subscribes(user, query, json!({ "ride": ride })).await
+    }
+
+    /// Subscribes to whatever the query's one field tells.
+    pub(crate) async fn subscribes(&self, user: &User, query: &str, variables: Value) -> Watched {
         let request = self
             .client
             .post(format!("{}/graphql", self.place.url))
             .bearer_auth(&user.token)
             .header("accept", "text/event-stream")
-            .json(&json!({ "query": query, "variables": { "ride": ride } }));
+            .json(&json!({ "query": query, "variables": variables }));
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 200);
         Watched { answer, text: String::new() }
@@ -31,7 +36,7 @@ impl Story<'_> {
 }
 
 impl Watched {
-    /// The ride as the next event shows it; none when the subscription is complete.
+    /// What the next event shows; none when the subscription is complete.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             let Some((event, rest)) = self.text.split_once("\n\n") else {
@@ -48,15 +53,15 @@ impl Watched {
             if let Some(data) = event.strip_prefix("event: next\ndata: ") {
                 let answer: Value = serde_json::from_str(data).unwrap();
                 assert_eq!(answer.get("errors"), None, "{answer}");
-                return Some(answer["data"]["rideUpdated"].clone());
+                return answer["data"].as_object().and_then(|data| data.values().next()).cloned();
             }
         }
     }
 
-    /// The ride as it is seen when it has this status.
+    /// The ride, or the registration, as it is seen when it has this status.
     pub(crate) async fn reaches(&mut self, status: &str) -> Value {
         loop {
-            let ride = self.next().await.expect("the ride goes on");
+            let ride = self.next().await.expect("it goes on");
             if ride["status"] == status {
                 return ride;
             }

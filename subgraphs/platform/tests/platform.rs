@@ -46,11 +46,15 @@ async fn each_world(test: impl AsyncFn(World)) {
 async fn the_seed_is_made_once_and_lists_rides_first() {
     each_world(async |world| {
         assert!(!platform::seed(&world.parts).await.unwrap());
-        let query = "{ serviceChannels { nodes { slug products { code vehicleTypes rateCard { currency baseFare } } } totalCount } }";
+        let query = "{ serviceChannels { nodes { id slug name description isActive products { code vehicleTypes rateCard { currency baseFare } } } totalCount } }";
         let data = world.nobody.data(query, json!({})).await;
         let channels = &data["serviceChannels"];
         assert_eq!(channels["totalCount"], 2);
         assert_eq!(channels["nodes"][0]["slug"], "rides");
+        assert_eq!(channels["nodes"][0]["isActive"], true);
+        for field in ["id", "name", "description"] {
+            assert!(channels["nodes"][0][field].is_string(), "{field}");
+        }
         let first = &channels["nodes"][0]["products"][0];
         assert!(first["vehicleTypes"].as_array().unwrap().contains(&json!("SEDAN")), "{first}");
         assert_eq!(first["rateCard"], json!({ "currency": "EUR", "baseFare": 250 }));

@@ -303,3 +303,34 @@ async fn a_batch_of_entities_is_loaded_in_one_statement() {
     })
     .await;
 }
+
+/// The founding document's `DriverResponse`, by user id, by both keys of the entity, and from the user.
+#[tokio::test]
+async fn a_driver_is_the_same_whichever_way_it_is_reached() {
+    each_world(async |world| {
+        let driver = world.driver_at(PICKUP).await;
+        let fields = "id userId licenseNumber vehicleType status rating";
+        let query = format!(
+            "query ($user: ID!, $driver: ID!, $representations: [_Any!]!) {{ driverByUserId(userId: $user) {{ {fields} }} \
+             driver(id: $driver) {{ {fields} }} _entities(representations: $representations) {{ \
+             ... on Driver {{ {fields} }} ... on User {{ isDriver driver {{ {fields} }} }} }} }}"
+        );
+        let (user_id, driver_id) = (&driver.account.id, &driver.driver_id);
+        let representations = json!([
+            { "__typename": "Driver", "id": driver_id },
+            { "__typename": "Driver", "userId": user_id },
+            { "__typename": "User", "id": user_id },
+        ]);
+        let variables = json!({ "user": user_id, "driver": driver_id, "representations": representations });
+        let seen = driver.account.client.data(&query, variables).await;
+        let expected = json!({
+            "id": driver_id, "userId": user_id, "licenseNumber": "B072RRE2I55", "vehicleType": "SEDAN",
+            "status": "APPROVED", "rating": null,
+        });
+        assert_eq!(seen["driverByUserId"], expected);
+        assert_eq!(seen["driver"], expected);
+        let of_user = json!({ "isDriver": true, "driver": expected });
+        assert_eq!(seen["_entities"], json!([expected, expected, of_user]));
+    })
+    .await;
+}

@@ -46,7 +46,7 @@ fn each_test_that_the_founding_contracts_name_exists() {
     let named: Vec<(&str, &str)> = table
         .split('`')
         .filter_map(|quoted| quoted.split_once("::"))
-        .filter(|(path, _)| path.ends_with(".rs"))
+        .filter(|(path, _)| Path::new(path).extension().is_some_and(|extension| extension == "rs"))
         .collect();
     for (path, test) in &named {
         let text = fs::read_to_string(root.join(path));

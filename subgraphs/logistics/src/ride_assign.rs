@@ -8,7 +8,7 @@ use crate::fleet::Fleet;
 use crate::kind::{DriverAvailability, DriverStatus, RideActor};
 use crate::ride_change::{self, Change, Refusal};
 use crate::ride_payload::{Changed, ride_payload};
-use crate::transition::Step;
+use crate::transition::{Step, transition};
 
 #[derive(InputObject)]
 struct AssignRideInput {
@@ -52,6 +52,10 @@ async fn assign(ctx: &Context<'_>, input: &AssignRideInput) -> Changed {
         let message = "the driver is not approved, or suspended";
         return Ok(Err(Problem::conflict(ConflictCode::DRIVER_NOT_APPROVED, message)));
     }
+    let step = if row.driver_id.is_none() { Step::Accept } else { Step::Reassign };
+    if transition(row.status, step, RideActor::Operator).is_none() {
+        return Ok(Err(Refusal::InvalidTransition.problem()));
+    }
     if row.driver_id == Some(driver.id) {
         return Ok(Ok(row));
     }
@@ -68,7 +72,6 @@ async fn assign(ctx: &Context<'_>, input: &AssignRideInput) -> Changed {
         }
     }
     let now = fleet.parts.clock.now();
-    let step = if row.driver_id.is_none() { Step::Accept } else { Step::Reassign };
     let change = Change { step, actor: RideActor::Operator };
     let changed = ride_change::apply(fleet, &row, change, |set| {
         set.driver_id = Set(Some(driver.id));

@@ -135,8 +135,12 @@ async fn accept(ctx: &Context<'_>, input: &AcceptRideInput) -> Changed {
     let Some(row) = ride::Entity::find_by_id(ride_id).one(&fleet.parts.database.read).await? else {
         return Ok(Err(Problem::not_found("ride")));
     };
-    if row.driver_id.is_some() && row.driver_id != Some(driver.id) {
+    if row.driver_id.is_some_and(|id| id != driver.id) {
         return Ok(Err(taken()));
+    }
+    if row.driver_id == Some(driver.id) {
+        // It was theirs before they asked: an answer may have been lost.
+        return Ok(Err(Refusal::VersionConflict.problem()));
     }
     if driver.status != DriverStatus::Approved || driver.suspended_at.is_some() {
         let message = "the driver is not approved, or suspended";

@@ -1,5 +1,6 @@
 //! Idempotency keys: the same request, sent again, does nothing again and answers with what it made.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict, Query};
@@ -10,6 +11,9 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::digest::digest;
 use crate::problem::{ConflictCode, Problem};
+
+/// A key that is longer is stored as its digest.
+const KEY_LIMIT_BYTES: usize = 200;
 
 /// The keys that a service has seen: the table `<owner>_idempotency`. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -68,6 +72,7 @@ impl Idempotency {
         result_id: Uuid,
     ) -> Result<Claim, DbErr> {
         let RequestKey { caller, operation, key } = request;
+        let key = &*stored(key);
         let hash = hash(input);
         let insert = Query::insert()
             .into_table(Alias::new(self.table.as_ref()))
@@ -101,6 +106,11 @@ impl Idempotency {
         let same = row.try_get::<String>("", "request_hash")? == hash;
         if same { Ok(Claim::Replay(row.try_get("", "result_id")?)) } else { Ok(Claim::Reused) }
     }
+}
+
+/// A long key as its digest: no index takes a text of any length.
+fn stored(key: &str) -> Cow<'_, str> {
+    if key.len() <= KEY_LIMIT_BYTES { key.into() } else { digest(key.as_bytes()).into() }
 }
 
 fn hash(input: &impl Serialize) -> String {

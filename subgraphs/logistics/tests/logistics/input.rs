@@ -120,3 +120,50 @@ async fn the_character_nul_is_bad_input() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_ride_that_is_over_is_assigned_to_nobody_its_own_driver_included() {
+    each_world(async |world| {
+        let (driver, rider) = (world.driver_at(PICKUP).await, world.sign_in(&[]));
+        let ride = world.requested_ride(&rider).await;
+        world.drive(&driver, &ride).await;
+        let assign =
+            json!({ "rideId": ride["id"], "driverId": driver.driver_id, "expectedVersion": 5 });
+        assert_eq!(
+            problem(&change(&world.operator(), "assignRide", assign).await),
+            "INVALID_TRANSITION"
+        );
+    })
+    .await;
+}
+
+/// The first answer may have been lost: the offer has not expired, the ride is theirs.
+#[tokio::test]
+async fn a_driver_who_accepts_twice_is_told_that_the_ride_has_changed() {
+    each_world(async |world| {
+        let driver = world.driver_at(PICKUP).await;
+        let ride = world.requested_ride(&world.sign_in(&[])).await;
+        let accept = json!({ "rideId": ride["id"], "expectedVersion": 1 });
+        let client = &driver.account.client;
+        assert_eq!(change(client, "acceptRide", accept.clone()).await["problems"], json!([]));
+        assert_eq!(problem(&change(client, "acceptRide", accept).await), "VERSION_CONFLICT");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_may_be_of_any_length() {
+    each_world(async |world| {
+        let rider = world.sign_in(&[]);
+        let token = text(&world.quote(&rider.client).await["token"]);
+        // Nothing repeats in it: an index would take it as it is, compressed, otherwise.
+        let scattered = (0..2_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_string());
+        let long = scattered.collect::<Vec<_>>().concat();
+        let key = json!({ "idempotencyKey": long });
+        let first = world.try_request(&rider, &token, key.clone()).await;
+        assert_eq!(first["problems"], json!([]));
+        let again = world.try_request(&rider, &token, key).await;
+        assert_eq!(again["ride"]["id"], first["ride"]["id"]);
+    })
+    .await;
+}

@@ -17,6 +17,7 @@ pub(crate) async fn begin(
     database: &DatabaseConnection,
     owner: Owner,
 ) -> Result<DatabaseTransaction, DbErr> {
+    #[expect(clippy::disallowed_methods, reason = "the process ends with whoever waits for it")]
     let transaction = database
         .begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),

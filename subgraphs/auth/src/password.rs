@@ -100,6 +100,7 @@ impl Passwords {
         &self,
         work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
     ) -> Result<T, HashingFailed> {
+        metrics::counter!("password_hashes_total").increment(1);
         let _turn = self.turns.acquire().await.map_err(|error| HashingFailed(error.to_string()))?;
         let argon2 = self.argon2.clone();
         tokio::task::spawn_blocking(move || work(&argon2))

@@ -9,6 +9,7 @@ mod notifier;
 mod registration;
 mod role;
 mod session;
+mod timing;
 mod user;
 mod verification;
 mod world;

@@ -26,6 +26,8 @@ const HEADER_BYTES: usize = 128;
 const LIVE_SUBJECT: &str = "ridegraph.live";
 /// How long JetStream remembers an event's id, to drop a second copy.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
+/// How often the events that wait for a consumer are counted.
+const LAG_INTERVAL: Duration = Duration::from_secs(5);
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// What a consumer does with an event; a failure means: not now, keep all that follow.
@@ -129,8 +131,9 @@ impl Bus {
                 bus.consumers.write().unwrap_or_else(PoisonError::into_inner).push(consumer);
             }
             Carrier::Nats(nats) => {
-                let context = nats.context.clone();
+                let (context, lag) = (nats.context.clone(), nats.context.clone());
                 tasks.start(|stop| consumer.run(context, stop));
+                tasks.start(|stop| measure_lag(name, lag, stop));
             }
         }
     }
@@ -150,6 +153,8 @@ impl Bus {
     /// Tells whoever watches the event's entity, on every replica, at most once and with no outbox: for what the next
     /// telling makes worthless, such as a position.
     pub async fn tell(&self, event: &Event) {
+        #[cfg(feature = "testing")]
+        crate::testing::event_schema::check(&event.kind, &event.aggregate, &event.payload);
         match &self.carrier {
             Carrier::InProcess(_) => self.live.tell(event),
             Carrier::Nats(nats) => {
@@ -173,6 +178,26 @@ impl Bus {
         }
         metrics::counter!("events_published_total", "kind" => event.kind.clone()).increment(1);
         Ok(())
+    }
+}
+
+/// Shows in `/metrics` how many events wait in the stream for the consumer `name`, until told to stop.
+async fn measure_lag(name: &'static str, context: jetstream::Context, mut stop: Stop) {
+    loop {
+        // Not there yet, or not to be reached: the last figure stands.
+        if let Ok(consumer) =
+            context.get_consumer_from_stream::<pull::Config, _, _>(name, STREAM).await
+        {
+            let info = consumer.cached_info();
+            let waiting =
+                info.num_pending + u64::try_from(info.num_ack_pending).unwrap_or_default();
+            #[expect(clippy::cast_precision_loss, reason = "so many events never wait")]
+            metrics::gauge!("events_pending", "consumer" => name).set(waiting as f64);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LAG_INTERVAL) => {}
+            () = stop.requested() => return,
+        }
     }
 }
 

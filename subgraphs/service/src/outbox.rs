@@ -44,6 +44,8 @@ impl Outbox {
         transaction: &DatabaseTransaction,
         event: NewEvent,
     ) -> Result<(), DbErr> {
+        #[cfg(feature = "testing")]
+        crate::testing::event_schema::check(event.kind, event.aggregate, &event.payload);
         let now = self.clock.now();
         let insert = Query::insert()
             .into_table(self.table())

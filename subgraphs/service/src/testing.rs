@@ -1,6 +1,6 @@
 //! The test harness of the subgraphs: GraphQL text in, JSON out, through the real app, on a fresh database.
 
-mod event_schema;
+pub(crate) mod event_schema;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -281,8 +281,7 @@ impl Client {
     }
 }
 
-/// The events of these kinds from now on, in-process heard after every consumer that was there before. Each must be as
-/// `docs/events` says.
+/// The events of these kinds from now on, in-process heard after every consumer that was there before.
 pub fn told(bus: &Bus, kinds: &'static [&'static str]) -> impl Stream<Item = Event> + Unpin {
     let (sender, receiver) = mpsc::unbounded();
     let handler: Handler = Arc::new(move |event| {
@@ -292,9 +291,8 @@ pub fn told(bus: &Bus, kinds: &'static [&'static str]) -> impl Stream<Item = Eve
     });
     let mut tasks = Tasks::new();
     bus.consume("test", kinds, handler, &mut tasks);
-    receiver.inspect(move |event| {
+    receiver.inspect(move |_| {
         let _ = &tasks;
-        event_schema::check(event);
     })
 }
 

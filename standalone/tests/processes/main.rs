@@ -20,6 +20,7 @@ mod load;
 mod places;
 mod pooler;
 mod replicas;
+mod rotation;
 mod running;
 mod socket;
 mod split;

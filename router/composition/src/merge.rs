@@ -12,6 +12,7 @@ mod input;
 mod leaf;
 mod overriding;
 mod print;
+mod requirement;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -92,6 +93,7 @@ pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<(String, Vec<Hint>), Vec<C
     for (name, definitions) in &types {
         merge.ty(name, definitions, &mut body);
     }
+    merge.check_requirements();
     let executable_directives = merge.executable_directives();
     if merge.errors.is_empty() {
         Ok((print::supergraph(&merge, &executable_directives, &body), merge.hints))

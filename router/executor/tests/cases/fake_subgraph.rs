@@ -2,7 +2,8 @@
 //!
 //! It is strict: it refuses a request that does not validate against its schema or sends a variable that the document does
 //! not declare, a representation without one of its keys, and what it does not resolve there: an external field that
-//! was not provided, a field whose requirements the representation lacks. A refusal fails the test.
+//! was not provided, a field whose requirements the representation lacks (in Federation 1, those that are other
+//! subgraphs' fields). A refusal fails the test.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,6 +29,7 @@ pub(crate) const RAW: char = '\u{1}';
 /// One subgraph of a case.
 pub(crate) struct FakeSubgraph {
     pub(crate) source: Source,
+    is_federation_2: bool,
     answered: AtomicUsize,
     refusals: Mutex<Vec<String>>,
 }
@@ -63,7 +65,12 @@ impl FakeSubgraph {
             .and_then(Schema::validate)
             .unwrap_or_else(|invalid| panic!("{name} is not a subgraph:\n{}", invalid.errors));
         let source = Source::new(schema, data, mutations);
-        Self { source, answered: AtomicUsize::new(0), refusals: Mutex::default() }
+        Self {
+            source,
+            is_federation_2: sdl.contains("specs.apollo.dev/federation/v2"),
+            answered: AtomicUsize::new(0),
+            refusals: Mutex::default(),
+        }
     }
 
     /// Answers a request, whose body is `{"query":…,"variables":…}`.
@@ -98,6 +105,28 @@ impl FakeSubgraph {
     pub(crate) fn is_in_a_key(&self, type_name: &str, field_name: &str) -> bool {
         let is_field = |it: &Selection| it.as_field().is_some_and(|it| it.name == field_name);
         self.keys(type_name, |_| true).iter().flatten().any(is_field)
+    }
+
+    /// What of a requirement must be sent: in Federation 1, only the fields that are others'.
+    pub(crate) fn required(&self, type_name: &str, field_set: &[Selection]) -> Vec<Selection> {
+        if self.is_federation_2 {
+            return field_set.to_vec();
+        }
+        let part = |selection: &Selection| match selection {
+            Selection::Field(field) => {
+                let definition = self.source.schema.type_field(type_name, &field.name).ok()?;
+                let is_others = definition.directives.has("external");
+                if is_others && !self.is_in_a_key(type_name, &field.name) {
+                    return Some(selection.clone());
+                }
+                let below = definition.ty.inner_named_type();
+                let selection_set = self.required(below, &field.selection_set);
+                let part = ast::Field { selection_set, ..field.as_ref().clone() };
+                (!part.selection_set.is_empty()).then(|| Selection::Field(part.into()))
+            }
+            Selection::InlineFragment(_) | Selection::FragmentSpread(_) => Some(selection.clone()),
+        };
+        field_set.iter().filter_map(part).collect()
     }
 
     fn keys(

@@ -96,7 +96,9 @@ impl<'d> Object<'d> {
         let Some(requires) = definition.directives.get("requires") else { return true };
         let fields = requires.specified_argument_by_name("fields").and_then(|it| it.as_str());
         let field_set = selections(fields.expect("a field set"));
+        let field_set = subgraph.required(type_name, &field_set);
         match &self.representation {
+            _ if field_set.is_empty() => true,
             Some(it) if has_fields(it, &field_set) => agree(&only(it, &field_set), &self.says),
             other => {
                 subgraph.refuse(format!("what `{type_name}.{name}` requires is not in {other:?}"));

@@ -8,7 +8,7 @@ use apollo_compiler::executable::{
     DirectiveList, ExecutableDocument, Field, Selection, SelectionSet,
 };
 use apollo_compiler::{Name, Node};
-use supergraph::{Labels, SubgraphSet, Supergraph, TypeId, TypeSet, arguments_text};
+use supergraph::{Labels, SubgraphSet, Supergraph, TypeId, TypeKind, TypeSet, arguments_text};
 
 use crate::demand::{Demand, Ids};
 use crate::{Condition, Literal};
@@ -33,7 +33,8 @@ struct Scope {
     outer: Vec<Literal>,
     /// The subgraphs that can resolve the object on this path.
     candidates: SubgraphSet,
-    /// The runtime types that all candidates know here: a fragment on another one never matches, whoever is asked.
+    /// The runtime types that all candidates know here: a fragment on another one never matches, whoever is asked. An
+    /// interface that nothing implements there has no objects, and is the one type that is left.
     common: Option<TypeSet>,
 }
 
@@ -219,7 +220,8 @@ impl<'d> Normalizer<'d> {
             return scope.clone();
         };
         let mut types = scope.types.intersection(self.supergraph.query_graph().runtime_types(on));
-        if types != scope.types
+        let is_object = self.supergraph.type_of(on).kind == TypeKind::Object;
+        if (is_object || types != scope.types)
             && let Some(common) = &scope.common
         {
             types = types.intersection(common);
@@ -280,7 +282,7 @@ impl<'d> Normalizer<'d> {
                 if self.supergraph.is_interface_object(here, subgraph) {
                     continue;
                 }
-                if let Some(classes) = graph.classes(here, subgraph).filter(|c| !c.contains(ty)) {
+                if let Some(classes) = graph.classes(here, subgraph) {
                     common = Some(common.map_or(classes.clone(), |c| c.intersection(classes)));
                 }
             }

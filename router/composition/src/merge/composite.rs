@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use super::directive::after;
 use super::field::FieldIn;
 use super::overriding::Moves;
-use super::{Merge, TypeIn};
+use super::{Merge, Place, TypeIn};
 
 impl<'a> Merge<'a> {
     /// Prints an object type.
@@ -252,19 +252,30 @@ impl<'a> Merge<'a> {
         name: &Name,
         implementing: &[TypeIn<'a>],
     ) {
-        let answers = self.subgraphs[proper.subgraph]
-            .keys(proper.ty)
-            .iter()
-            .any(|(_, resolvable)| *resolvable);
-        if answers && implementing.iter().all(|other| other.subgraph != proper.subgraph) {
-            let message = format!(
-                "interface `{interface}` has a `@key` in `{}`, which does not know `{name}`, though that implements it in \
-                 `{}`: whoever answers for an interface must know all its types",
-                self.subgraphs[proper.subgraph].name, self.subgraphs[implementing[0].subgraph].name
-            );
-            let places = [proper.place(), implementing[0].place()];
-            self.error("INTERFACE_KEY_MISSING_IMPLEMENTATION_TYPE", message, places);
+        let subgraph = &self.subgraphs[proper.subgraph];
+        let answers = subgraph.keys(proper.ty).iter().any(|(_, resolvable)| *resolvable);
+        let is_object = implementing.iter().any(|definition| definition.ty.is_object());
+        let says_so = interfaces(implementing).remove(interface).unwrap_or_default();
+        if !answers || !is_object || says_so.contains(&proper.subgraph) {
+            return;
         }
+        let here = implementing.iter().find(|definition| definition.subgraph == proper.subgraph);
+        let lacks = if here.is_some() {
+            format!("where `{name}` does not implement it, though it does")
+        } else {
+            format!("which does not know `{name}`, though that implements it")
+        };
+        let message = format!(
+            "interface `{interface}` has a `@key` in `{}`, {lacks} in {}: whoever answers for an interface must know all \
+             its types",
+            subgraph.name,
+            self.names(&says_so)
+        );
+        let others =
+            implementing.iter().filter(|definition| says_so.contains(&definition.subgraph));
+        let places: Vec<Place> =
+            [proper].into_iter().chain(here).chain(others).map(TypeIn::place).collect();
+        self.error("INTERFACE_KEY_MISSING_IMPLEMENTATION_TYPE", message, places);
     }
 
     /// A value type whose subgraphs do not have the same fields cannot be answered whole by each.

@@ -266,6 +266,7 @@ impl<'d> Normalizer<'d> {
         let graph = self.supergraph.query_graph();
         let mut candidates = SubgraphSet::default();
         let mut common: Option<TypeSet> = None;
+        let mut is_any = false;
         for class in scope.types.iter() {
             let parent = Some(scope.parent);
             for (subgraph, resolution) in
@@ -280,13 +281,14 @@ impl<'d> Normalizer<'d> {
                 let named = resolution.presence.ty.inner_named_type();
                 let Some(here) = self.supergraph.type_id(named) else { continue };
                 if self.supergraph.is_interface_object(here, subgraph) {
-                    continue;
-                }
-                if let Some(classes) = graph.classes(here, subgraph) {
+                    is_any = true;
+                } else if let Some(classes) = graph.classes(here, subgraph) {
                     common = Some(common.map_or(classes.clone(), |c| c.intersection(classes)));
                 }
             }
         }
+        // Behind an interface object there can be any type.
+        common = common.filter(|_| !is_any);
         let types = graph.runtime_types(ty).clone();
         Scope { parent: ty, types, condition: Vec::new(), outer: Vec::new(), candidates, common }
     }

@@ -29,8 +29,9 @@ pub(crate) fn write(
     }
     if let Ok(composed) = federation.compose() {
         fs::write(directory.join("supergraph.graphql"), &composed.supergraph_sdl)?;
-        for ((name, _), subgraph) in federation.subgraphs.iter().zip(&composed.subgraphs.subgraphs)
-        {
+        let subgraphs = composed.supergraph.subgraphs().iter();
+        for (composed_of, subgraph) in subgraphs.zip(&composed.subgraphs.subgraphs) {
+            let name = &composed_of.name;
             let data = json(&subgraph.source.data);
             fs::write(directory.join(format!("data/{name}.json")), data)?;
         }

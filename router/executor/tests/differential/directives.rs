@@ -52,7 +52,12 @@ impl Split {
         };
         let is_in_a_key = |name: &str| in_part.keys.keys().any(|key| is_key_field(key, name));
         let mut fields = in_part.fields.iter().filter(|(_, field)| !field.is_external());
-        in_part.keys.len() == 1 && fields.all(|(name, _)| is_in_a_key(name) || is_its_own(name))
+        // Of a value in a key, more may be asked for here.
+        let is_leaf = |name: &str| {
+            !self.schema.types.contains_key(&self.schema.types[entity].fields[name].base)
+        };
+        in_part.keys.len() == 1
+            && fields.all(|(name, _)| is_in_a_key(name) && is_leaf(name) || is_its_own(name))
     }
 
     /// An entity, and one of the subgraphs that hold it.

@@ -106,7 +106,8 @@ impl Projection<'_> {
         let Some(type_name) = object.get("__typename").and_then(Value::as_str) else {
             return value.clone();
         };
-        let Some(known) = self.known_as(type_name) else { return Value::Null };
+        // Of a type that was taken out of the subgraph: the data is no longer of its schema, which it must say.
+        let Some(known) = self.known_as(type_name) else { return value.clone() };
         let mut projected = match object.get("$id") {
             Some(id) => Map::from_iter([("$id".to_owned(), id.clone())]),
             None => self.fields(known, object),

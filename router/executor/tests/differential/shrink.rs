@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::case::{Failure, Federation};
 use crate::data::Data;
+use crate::mutate::has_implementations;
 use crate::operation::Operation;
 
 /// How often a smaller case is looked for.
@@ -119,7 +120,12 @@ fn smaller_subgraphs(
         }
         let (name, sdl) = current.subgraphs[index].clone();
         let Ok(document) = Document::parse(&sdl, &name) else { continue };
+        let needs_implementations = has_implementations(&document);
         let smaller = leave_out(&document, attempts, |document| {
+            // A field of an interface without types has no value: that would be another failure.
+            if needs_implementations && !has_implementations(document) {
+                return false;
+            }
             let mut candidate = current.clone();
             candidate.subgraphs[index].1 = document.to_string();
             fails(&candidate, operation, like)

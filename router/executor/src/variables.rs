@@ -37,6 +37,13 @@ pub(crate) struct InputTypeReference {
     pub(crate) named: usize,
 }
 
+impl InputTypeReference {
+    /// The type's name without lists and exclamation marks.
+    fn name(&self) -> &str {
+        self.text.trim_matches(['[', ']', '!'])
+    }
+}
+
 /// A named input type.
 #[derive(Debug)]
 pub(crate) enum InputType {
@@ -48,7 +55,11 @@ pub(crate) enum InputType {
     /// A custom scalar: any JSON.
     Any,
     Enum(Vec<Name>),
-    Object(Vec<VariableDefinition>),
+    Object {
+        fields: Vec<VariableDefinition>,
+        /// Whether exactly one field is given, and not null (`@oneOf`).
+        is_one_of: bool,
+    },
 }
 
 /// The values of one request.
@@ -227,10 +238,16 @@ impl VariableTypes {
         out: &mut Vec<u8>,
     ) -> Result<(), Mismatch> {
         let named = &self.types[ty.named];
-        if let InputType::Object(fields) = named
+        if let InputType::Object { fields, is_one_of } = named
             && cursor.peek()? == b'{'
         {
-            return self.object(cursor, fields, out);
+            let is_one = self.object(cursor, fields, out)?;
+            if *is_one_of && !is_one {
+                let reason =
+                    format!("`{}` takes exactly one of its fields, and no null", ty.name());
+                return Err(Mismatch::new(reason));
+            }
+            return Ok(());
         }
         let json = cursor.take_value()?;
         let fits = match named {
@@ -260,7 +277,7 @@ impl VariableTypes {
                     && unescape(json)
                         .is_some_and(|text| values.iter().any(|value| **value == *text))
             }
-            InputType::Object(_) => false,
+            InputType::Object { .. } => false,
         };
         if !fits {
             return Err(Mismatch::new(format!(
@@ -273,13 +290,15 @@ impl VariableTypes {
         Ok(())
     }
 
+    /// Tells whether exactly one field is given, and is not null.
     fn object(
         &self,
         cursor: &mut Cursor<'_>,
         fields: &[VariableDefinition],
         out: &mut Vec<u8>,
-    ) -> Result<(), Mismatch> {
+    ) -> Result<bool, Mismatch> {
         let mut given = vec![false; fields.len()];
+        let mut nulls = 0;
         let mut comma = false;
         let mut write_key = |name: &Name, out: &mut Vec<u8>| {
             out.push(if std::mem::replace(&mut comma, true) { b',' } else { b'{' });
@@ -298,11 +317,12 @@ impl VariableTypes {
                 return Err(Mismatch::new(format!("the field `{name}` is given twice")));
             }
             let field = &fields[index];
+            nulls += usize::from(cursor.peek()? == b'n');
             write_key(&field.name, out);
             self.value(cursor, &field.ty, 0, out)
                 .map_err(|e| e.within(&format!(".{}", field.name)))?;
         }
-        for (field, _) in fields.iter().zip(given).filter(|(_, given)| !given) {
+        for (field, _) in fields.iter().zip(&given).filter(|(_, given)| !**given) {
             if let Some(default) = &field.default {
                 write_key(&field.name, out);
                 // A default that contains itself ends where the nesting does.
@@ -317,7 +337,7 @@ impl VariableTypes {
             }
         }
         out.extend_from_slice(if out.len() == start { b"{}" } else { b"}" });
-        Ok(())
+        Ok(nulls == 0 && given.iter().filter(|given| **given).count() == 1)
     }
 }
 

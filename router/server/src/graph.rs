@@ -20,6 +20,7 @@ use tracing::Span;
 use crate::config::{Config, Limits};
 use crate::error::{RequestError, StartError};
 use crate::graphql_request::OperationKey;
+use crate::one_of::one_of_errors;
 use crate::operation_size::OperationSize;
 use crate::rollout::Rollout;
 use crate::span;
@@ -151,9 +152,11 @@ impl Graph {
         let known = document
             .to_executable(schema)
             .map_err(|broken| RequestError::Validation(graphql_errors(&broken.errors)))?;
-        known
+        let valid = known
             .validate(schema)
-            .map_err(|broken| RequestError::Validation(graphql_errors(&broken.errors)))
+            .map_err(|broken| RequestError::Validation(graphql_errors(&broken.errors)))?;
+        let errors = one_of_errors(schema, &valid);
+        if errors.is_empty() { Ok(valid) } else { Err(RequestError::Validation(errors)) }
     }
 
     fn plan(

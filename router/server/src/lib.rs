@@ -44,6 +44,7 @@ mod graphql_transport_ws;
 mod http1;
 mod listener;
 mod media_type;
+mod one_of;
 mod operation_size;
 mod origin;
 mod prepared_request;

@@ -72,9 +72,11 @@ impl Lowering<'_> {
                     InputType::Enum(definition.values.keys().cloned().collect())
                 }
                 Some(ExtendedType::InputObject(definition)) => {
-                    let fields =
-                        definition.fields.values().map(|field| self.field(field)).collect();
-                    InputType::Object(fields)
+                    let fields = definition.fields.values().map(|field| self.field(field));
+                    InputType::Object {
+                        fields: fields.collect(),
+                        is_one_of: definition.directives.has("oneOf"),
+                    }
                 }
                 _ => InputType::Any,
             },

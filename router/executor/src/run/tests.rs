@@ -61,8 +61,10 @@ type Mutation @join__type(graph: CATALOG) @join__type(graph: STOCK) {
   restock: Int @join__field(graph: STOCK)
 }
 type Subscription @join__type(graph: CATALOG) { sold: Product! }
-input Filter @join__type(graph: CATALOG) { minimum: Float = 0.10 tags: [String!] kind: Kind }
+input Filter @join__type(graph: CATALOG) { minimum: Float = 0.10 tags: [String!] kind: Kind by: By }
+input By @join__type(graph: CATALOG) @oneOf { id: ID name: String }
 
+directive @oneOf on INPUT_OBJECT
 enum Kind @join__type(graph: CATALOG) {
   BOOK @join__enumValue(graph: CATALOG)
   SECRET @join__enumValue(graph: CATALOG) @inaccessible

@@ -55,3 +55,26 @@ fn variables_keep_their_digits_and_are_coerced() {
         expected.assert_eq(&run(operation, variables, answers, &Options::default()));
     }
 }
+
+#[test]
+fn a_one_of_input_takes_one_field() {
+    let operation = "query($filter: Filter) { products(filter: $filter) { id } }";
+    let refused = "BAD_USER_INPUT: variable `$filter`: at `by`, `By` takes exactly one of its fields, and no null";
+    for (by, taken) in [
+        (r#"{"id":1}"#, Some(r#"{"id":"1"}"#)),
+        (r#"{"name":"a"}"#, Some(r#"{"name":"a"}"#)),
+        ("null", Some("null")),
+        ("{}", None),
+        (r#"{"id":null}"#, None),
+        (r#"{"id":1,"name":"a"}"#, None),
+        (r#"{"id":1,"name":null}"#, None),
+    ] {
+        let answers = vec![ok("catalog", r#"{"data":{"products":null}}"#)];
+        let variables = format!(r#"{{"filter":{{"by":{by}}}}}"#);
+        let said = run(operation, &variables, answers, &Options::default());
+        match taken {
+            Some(taken) => assert!(said.contains(&format!(r#""by":{taken}"#)), "{said}"),
+            None => assert_eq!(said, refused),
+        }
+    }
+}

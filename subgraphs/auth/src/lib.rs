@@ -136,7 +136,9 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
 
 fn entities(parts: &Parts) -> Entities {
     let (users, roles) = (parts.database.read.clone(), parts.database.read.clone());
-    Entities::new()
-        .with(&[("User", "id")], move || UserById(users.clone()))
-        .with(&[], move || RolesByUser(roles.clone()))
+    Entities::new().with(&[("User", "id")], move || UserById(users.clone())).with_field(
+        &[("User", "id")],
+        "roles",
+        move || RolesByUser(roles.clone()),
+    )
 }

@@ -250,16 +250,24 @@ fn entities(parts: &Parts) -> Entities {
             driver::DriverByUser(by_user.clone())
         })
         .with(&[("Vehicle", "id")], move || vehicle::VehicleById(vehicles.clone()))
-        .with(&[], move || vehicle::VehiclesByDriver(by_driver.clone()))
+        .with_field(&[("Driver", "id")], "vehicles", move || {
+            vehicle::VehiclesByDriver(by_driver.clone())
+        })
         .with(&[("Ride", "id")], move || ride::RideById(rides.clone()))
-        .with(&[], move || ride::ActiveRideByRider(active.clone()))
-        .with(&[], move || ride::EventsByRide(events.clone()))
+        .with_field(&[("User", "id")], "activeRide", move || {
+            ride::ActiveRideByRider(active.clone())
+        })
+        .with_field(&[("Ride", "id")], "events", move || ride::EventsByRide(events.clone()))
         .with(&[("DriverRegistrationSession", "id")], move || {
             registration::RegistrationById(sessions.clone())
         })
-        .with(&[], move || registration::RegistrationByUser(newest.clone()))
-        .with(&[], move || user::RiderById(rated.clone()))
+        .with_field(&[("User", "id")], "driverRegistration", move || {
+            registration::RegistrationByUser(newest.clone())
+        })
+        .with_field(&[("User", "id")], "riderRating", move || user::RiderById(rated.clone()))
         .with(&[("SafetyAlert", "id")], move || safety_alert::SafetyAlertById(alerts.clone()))
-        .with(&[], move || safety_alert::AlertsByRide(by_ride.clone()))
+        .with_field(&[("Ride", "id")], "safetyAlerts", move || {
+            safety_alert::AlertsByRide(by_ride.clone())
+        })
         .with(&[("Product", "id")], move || catalogue::WithdrawnProduct(withdrawn.clone()))
 }

@@ -98,11 +98,17 @@ fn entities(parts: &Parts) -> Entities {
         .with(&[("ServiceChannel", "id")], move || channel::ChannelById(channels.clone()))
         .with(&[("ServiceChannel", "slug")], move || channel::ChannelBySlug(slugs.clone()))
         .with(&[("Product", "id")], move || product::ProductById(products.clone()))
-        .with(&[], move || product::ProductsByChannel(by_channel.clone()))
-        .with(&[], move || rate_card::CurrentRateCard(cards.clone()))
+        .with_field(&[("ServiceChannel", "id")], "products", move || {
+            product::ProductsByChannel(by_channel.clone())
+        })
+        .with_field(&[("Product", "id")], "rateCard", move || {
+            rate_card::CurrentRateCard(cards.clone())
+        })
         .with(&[("Advertisement", "id")], move || {
             advertisement::AdvertisementById(advertisements.clone())
         })
-        .with(&[], move || advertisement::EventCounts(counts.clone()))
-        .with(&[], move || ride::StatsByProduct(booked.clone()))
+        .with_field(&[("Advertisement", "id")], "stats", move || {
+            advertisement::EventCounts(counts.clone())
+        })
+        .with_field(&[("Product", "id")], "stats", move || ride::StatsByProduct(booked.clone()))
 }

@@ -140,13 +140,14 @@ async fn entities_are_loaded_in_one_statement_a_type() {
             .map(|product| json!({ "__typename": "Product", "id": product["id"] }))
             .collect();
         representations.push(json!({ "__typename": "Product", "id": "no-such-id" }));
-        let query = "query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { name } } }";
+        let query = "query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { name rateCard { currency } } } }";
         let metrics = Metrics::record();
         let data = world.nobody.data(query, json!({ "representations": representations })).await;
         assert_eq!(metrics.counter(r#"entity_loads_total{entity="Product"}"#), 1);
+        assert_eq!(metrics.counter(r#"entity_loads_total{entity="RateCard"}"#), 1);
         let names = data["_entities"].as_array().unwrap();
         assert_eq!(names.len(), 4);
-        assert_eq!(names[0], json!({ "name": "Standard" }));
+        assert_eq!(names[0], json!({ "name": "Standard", "rateCard": { "currency": "EUR" } }));
         assert_eq!(names[3], Value::Null);
     })
     .await;

@@ -1,7 +1,8 @@
 //! Entities by key: what a request's `_entities` representations name is loaded up front, once per type.
 //!
 //! Left alone, async-graphql resolves each representation on its own and a data loader waits to collect the keys.
-//! Here the keys are read from the request first; the per-request loader is warm before anything is resolved.
+//! Here the keys are read from the request first; the per-request loader is warm before anything is resolved. That goes
+//! for the entities themselves, and for what their fields load by the same keys.
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -126,6 +127,8 @@ trait Warm: Send + Sync {
 
 struct Registered<L, F> {
     keys: &'static [(&'static str, &'static str)],
+    /// The field that needs the rows; the entity itself does, where there is none.
+    field: Option<&'static str>,
     make: F,
     loader: std::marker::PhantomData<fn() -> L>,
 }
@@ -137,14 +140,31 @@ impl Entities {
     }
 
     /// Registers a loader: `make` builds it for a request, and `keys` says which representations warm it, as
-    /// `("User", "id")`: type and key field. None where it only serves nested fields.
+    /// `("User", "id")`: type and key field.
     #[must_use]
     pub fn with<L: BatchLoad>(
-        mut self,
+        self,
         keys: &'static [(&'static str, &'static str)],
         make: impl Fn() -> L + Send + Sync + 'static,
     ) -> Self {
-        self.0.push(Arc::new(Registered { keys, make, loader: std::marker::PhantomData }));
+        self.register(Registered { keys, field: None, make, loader: std::marker::PhantomData })
+    }
+
+    /// Registers the loader of a field of an entity: representations with the same key warm it, where the request asks
+    /// for a field of that name.
+    #[must_use]
+    pub fn with_field<L: BatchLoad>(
+        self,
+        keys: &'static [(&'static str, &'static str)],
+        field: &'static str,
+        make: impl Fn() -> L + Send + Sync + 'static,
+    ) -> Self {
+        let loader = std::marker::PhantomData;
+        self.register(Registered { keys, field: Some(field), make, loader })
+    }
+
+    fn register(mut self, loader: impl Warm + 'static) -> Self {
+        self.0.push(Arc::new(loader));
         self
     }
 
@@ -169,8 +189,10 @@ impl<L: BatchLoad, F: Fn() -> L + Send + Sync> Warm for Registered<L, F> {
     ) -> BoxFuture<'a, Request> {
         Box::pin(async move {
             let batch = Batch::new((self.make)());
+            let is_asked_for = self.field.is_none_or(|field| representations.select(field));
+            let warming = self.keys.iter().filter(|_| is_asked_for);
             let mut keys: Vec<L::Key> =
-                self.keys.iter().flat_map(|key| representations.keys(*key)).collect();
+                warming.flat_map(|key| representations.keys(*key)).collect();
             let mut seen = HashSet::new();
             keys.retain(|key| seen.insert(key.clone()));
             // Where this fails, each resolver asks again and fails with a path of its own.
@@ -196,31 +218,42 @@ fn is_subscription(request: &mut Request) -> bool {
     })
 }
 
-/// The arguments of a request's `_entities` fields.
-struct Representations(Vec<async_graphql::indexmap::IndexMap<Name, Value>>);
+/// The arguments of a request's `_entities` fields, and the names of all fields that it selects.
+#[derive(Default)]
+struct Representations {
+    items: Vec<async_graphql::indexmap::IndexMap<Name, Value>>,
+    selected: HashSet<Name>,
+}
 
 impl Representations {
     fn of(request: &mut Request) -> Result<Self, Error> {
         if !request.query.contains("_entities") {
-            return Ok(Self(Vec::new()));
+            return Ok(Self::default());
         }
         let variables = std::mem::take(&mut request.variables);
         // A document that does not parse is reported by the execution that follows.
         let found = request
             .parsed_query()
-            .map(|document| representations(document, &variables))
+            .map(|document| Self {
+                items: representations(document, &variables),
+                selected: selected_fields(document),
+            })
             .unwrap_or_default();
         request.variables = variables;
-        if found.len() > REPRESENTATION_LIMIT {
+        if found.items.len() > REPRESENTATION_LIMIT {
             return Err(bad_user_input(format!(
                 "more than {REPRESENTATION_LIMIT} representations in one request"
             )));
         }
-        Ok(Self(found))
+        Ok(found)
+    }
+
+    fn select(&self, field: &str) -> bool {
+        self.selected.contains(field)
     }
 
     fn keys<K: FromStr>(&self, (type_name, field): (&str, &str)) -> impl Iterator<Item = K> {
-        self.0.iter().filter_map(move |representation| {
+        self.items.iter().filter_map(move |representation| {
             let of_type = matches!(representation.get("__typename"), Some(Value::String(name)) if name == type_name);
             let key = representation.get(field).filter(|_| of_type)?;
             match key {
@@ -257,6 +290,27 @@ fn representations(
     items
         .filter_map(|item| if let Value::Object(object) = item { Some(object) } else { None })
         .collect()
+}
+
+/// The names of all fields, wherever they are selected.
+fn selected_fields(document: &ExecutableDocument) -> HashSet<Name> {
+    let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set);
+    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set);
+    let mut open: Vec<_> = operations.chain(fragments).collect();
+    let mut selected = HashSet::new();
+    while let Some(selection_set) = open.pop() {
+        for selection in &selection_set.node.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    selected.insert(field.node.name.node.clone());
+                    open.push(&field.node.selection_set);
+                }
+                Selection::InlineFragment(fragment) => open.push(&fragment.node.selection_set),
+                Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+    selected
 }
 
 /// The `_entities` fields at the root, through fragments, each of which is entered once.

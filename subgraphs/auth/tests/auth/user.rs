@@ -73,9 +73,11 @@ async fn a_hundred_representations_are_one_load() {
 
         let metrics = Metrics::record();
         let document = "query ($representations: [_Any!]!) { _entities(representations: $representations) \
-             { ... on User { id firstName } } }";
+             { ... on User { id firstName roles } } }";
         let answer = support.data(document, json!({ "representations": representations })).await;
         assert_eq!(metrics.counter("entity_loads_total{entity=\"User\"}"), 1);
+        assert_eq!(metrics.counter("entity_loads_total{entity=\"UserRole\"}"), 1);
+        assert_eq!(answer["_entities"][4]["roles"], json!(["RIDER"]));
         let entities = answer["_entities"].as_array().unwrap();
         assert_eq!(entities.len(), 100);
         assert_eq!(entities[4]["firstName"], "user4");

@@ -297,9 +297,10 @@ async fn a_batch_of_entities_is_loaded_in_one_statement() {
         }
         let metrics = Metrics::record();
         let document = "query ($representations: [_Any!]!) { _entities(representations: $representations) \
-             { ... on Driver { id status } } }";
+             { ... on Driver { id status vehicles { __typename } } } }";
         world.client.data(document, json!({ "representations": representations })).await;
         assert_eq!(metrics.counter("entity_loads_total{entity=\"Driver\"}"), 1);
+        assert_eq!(metrics.counter("entity_loads_total{entity=\"Vehicle.driver\"}"), 1);
     })
     .await;
 }

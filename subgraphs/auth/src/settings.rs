@@ -39,6 +39,10 @@ pub struct Settings {
     /// The domain under which an SMS gateway takes mail to phone numbers: `+4930123456@sms.example.com`.
     #[arg(long, env = "SMS_MAIL_DOMAIN", requires = "smtp_url")]
     sms_mail_domain: Option<String>,
+
+    /// How often somebody may try.
+    #[command(flatten)]
+    limits: Limits,
 }
 
 impl Settings {
@@ -51,7 +55,8 @@ impl Settings {
             _ => None,
         };
         let signing = SigningKeys::from_pem(self.auth_signing_key.expose_secret())?;
-        Ok(Config { administrator, notifier: self.notifier()?, ..Config::new(signing) })
+        let (limits, notifier) = (self.limits, self.notifier()?);
+        Ok(Config { administrator, limits, notifier, ..Config::new(signing) })
     }
 
     fn notifier(&self) -> Result<Notifier, StartError> {
@@ -103,15 +108,20 @@ pub struct Administrator {
 }
 
 /// How often somebody may try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+#[group(skip)]
 pub struct Limits {
-    /// Failed log-ins to one account.
+    /// Failed log-ins to one account: so many within so many minutes.
+    #[arg(long, env = "FAILURES_PER_ACCOUNT", value_name = "LIMIT", default_value = "10/15m")]
     pub failures_per_account: Limit,
     /// Failed log-ins from one address.
+    #[arg(long, env = "FAILURES_PER_ADDRESS", value_name = "LIMIT", default_value = "100/15m")]
     pub failures_per_address: Limit,
     /// Registrations from one address.
+    #[arg(long, env = "REGISTRATIONS_PER_ADDRESS", value_name = "LIMIT", default_value = "20/60m")]
     pub registrations_per_address: Limit,
     /// Messages to one account or number.
+    #[arg(long, env = "MESSAGES_PER_TARGET", value_name = "LIMIT", default_value = "5/60m")]
     pub messages_per_target: Limit,
 }
 
@@ -148,6 +158,26 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Settings::command().debug_assert();
+    }
+
+    #[test]
+    fn limits_are_settings() {
+        let settings = |limits: &[&str]| {
+            let required = [
+                "auth",
+                "--database-url=sqlite://auth.db",
+                "--service-jwt-secret=secret",
+                "--auth-signing-key=key",
+            ];
+            Settings::try_parse_from(required.iter().chain(limits))
+        };
+        assert_eq!(settings(&[]).unwrap().limits, Limits::default());
+        let limits = settings(&["--failures-per-account=3/1m"]).unwrap().limits;
+        assert_eq!(limits.failures_per_account, Limit { most: 3, minutes: 1 });
+        for wrong in ["", "3", "3/1", "3/1h", "0/1m", "3/0m", "-3/1m", "3/-1m", "3/999999m"] {
+            let refused = settings(&[&format!("--registrations-per-address={wrong}")]).unwrap_err();
+            assert!(wrong.is_empty() || refused.to_string().contains("`10/15m`"), "{refused}");
+        }
     }
 
     #[tokio::test]

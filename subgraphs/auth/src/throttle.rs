@@ -1,5 +1,7 @@
 //! Throttling: how often somebody may fail to log in, or register, within a window of time.
 
+use std::str::FromStr;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
@@ -9,13 +11,34 @@ use uuid::Uuid;
 use crate::accounts::Accounts;
 use crate::table::attempt;
 
-/// So many within so long.
+/// So many within so long; written `10/15m`, for ten within a quarter of an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     /// How many.
     pub most: u64,
     /// Within how many minutes.
     pub minutes: i64,
+}
+
+/// What is no limit.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a limit says how many, and within how many minutes, as `10/15m` does")]
+pub struct NoLimit;
+
+impl FromStr for Limit {
+    type Err = NoLimit;
+
+    fn from_str(text: &str) -> Result<Self, NoLimit> {
+        let (most, minutes) =
+            text.strip_suffix('m').and_then(|text| text.split_once('/')).ok_or(NoLimit)?;
+        let most = most.parse().map_err(|_| NoLimit)?;
+        let minutes = minutes.parse().map_err(|_| NoLimit)?;
+        // Attempts are forgotten after the longest window: a year is more than anybody waits.
+        if most == 0 || !(1..=525_600).contains(&minutes) {
+            return Err(NoLimit);
+        }
+        Ok(Self { most, minutes })
+    }
 }
 
 /// What is counted: a kind of attempt, by an account or an address.

@@ -96,7 +96,16 @@ impl FreshDatabase {
         while self.count(&connected).await > 0 {}
     }
 
-    /// Runs a statement in the database.
+    /// The first column of a query, which is text and called `key`.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
+        let database = self.connect().await;
+        let statement = Statement::from_string(database.get_database_backend(), sql);
+        let rows = database.query_all_raw(statement).await.unwrap();
+        database.close().await.unwrap();
+        rows.iter().map(|row| row.try_get("", "key").unwrap()).collect()
+    }
+
+    /// Runs statements in the database.
     pub(crate) async fn run(&self, sql: &str) {
         let database = self.connect().await;
         database.execute_unprepared(sql).await.unwrap();

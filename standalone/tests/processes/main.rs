@@ -12,6 +12,7 @@
 mod collector;
 #[path = "../compose/mod.rs"]
 mod compose;
+mod cost;
 mod database;
 mod events;
 mod gate;

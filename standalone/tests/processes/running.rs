@@ -210,6 +210,11 @@ impl Processes {
         }
     }
 
+    /// The id of a process.
+    pub(crate) fn id(&mut self, name: &str) -> u32 {
+        self.child(name).id()
+    }
+
     fn child(&mut self, name: &str) -> &mut Child {
         let entry = self.running.iter_mut().find(|(running, _)| running == name);
         &mut entry.expect("it was started").1

@@ -57,7 +57,7 @@ impl Check<'_> {
 
     fn directives(&mut self, directives: &DirectiveList) {
         let schema = self.schema;
-        for directive in directives.iter() {
+        for directive in directives {
             if let Some(definition) = schema.directive_definitions.get(&directive.name) {
                 self.arguments(&directive.arguments, &definition.arguments);
             }

@@ -8,7 +8,7 @@ use apollo_compiler::executable::{
     DirectiveList, ExecutableDocument, Field, Selection, SelectionSet,
 };
 use apollo_compiler::{Name, Node};
-use supergraph::{Labels, SubgraphSet, Supergraph, TypeId, TypeKind, TypeSet, arguments_text};
+use supergraph::{Labels, SubgraphSet, Supergraph, TypeId, TypeSet, arguments_text};
 
 use crate::demand::{Demand, Ids};
 use crate::{Condition, Literal};
@@ -25,6 +25,8 @@ pub(crate) struct Normalizer<'a> {
 #[derive(Clone)]
 struct Scope {
     parent: TypeId,
+    /// The type of the field whose selection set it is, as clients see it.
+    of: TypeId,
     /// The runtime types that objects here can have.
     types: TypeSet,
     /// What must hold inside the selection set for its fields to be wanted.
@@ -147,6 +149,7 @@ impl<'d> Normalizer<'d> {
     fn root(&self, root: TypeId) -> Scope {
         Scope {
             parent: root,
+            of: root,
             types: TypeSet::one(root),
             condition: Vec::new(),
             outer: Vec::new(),
@@ -220,13 +223,18 @@ impl<'d> Normalizer<'d> {
             return scope.clone();
         };
         let mut types = scope.types.intersection(self.supergraph.query_graph().runtime_types(on));
-        let is_object = self.supergraph.type_of(on).kind == TypeKind::Object;
-        if (is_object || types != scope.types)
-            && let Some(common) = &scope.common
+        if let Some(common) = &scope.common
+            && !self.is_any(scope.of, on)
         {
             types = types.intersection(common);
         }
         Scope { parent: on, types, ..scope.clone() }
+    }
+
+    /// Whether a fragment on the second type matches every object of the first by definition, even where there is none.
+    fn is_any(&self, of: TypeId, on: TypeId) -> bool {
+        let name = |id| &self.supergraph.type_of(id).name;
+        of == on || self.supergraph.api_schema().is_subtype(name(on), name(of))
     }
 
     fn demand(&self, collected: CollectedField<'d>) -> Demand {
@@ -290,7 +298,8 @@ impl<'d> Normalizer<'d> {
         // Behind an interface object there can be any type.
         common = common.filter(|_| !is_any);
         let types = graph.runtime_types(ty).clone();
-        Scope { parent: ty, types, condition: Vec::new(), outer: Vec::new(), candidates, common }
+        let (condition, outer) = (Vec::new(), Vec::new());
+        Scope { parent: ty, of: ty, types, condition, outer, candidates, common }
     }
 }
 

@@ -13,7 +13,7 @@ use apollo_compiler::schema::DirectiveList;
 use supergraph::{FEDERATION_SPEC, LinkUrl};
 
 use self::linked::Linked;
-use self::specification::FEDERATION_1;
+use self::specification::{FEDERATION_1, LEARNT_BY_FEDERATION_1};
 
 /// Why a `@link` cannot be followed.
 pub(crate) struct LinkError {
@@ -100,9 +100,9 @@ impl Link {
         if errors.is_empty() { Ok(link) } else { Err(errors) }
     }
 
-    /// Federation 1, which learnt some of Federation 2's directives from subgraphs that defined them themselves.
+    /// Federation 1 has no link: its directives have their own names.
     fn add_federation_1(&mut self, schema: &Schema) {
-        let learnt = ["shareable", "override"].into_iter();
+        let learnt = LEARNT_BY_FEDERATION_1.into_iter();
         let learnt = learnt.filter(|name| schema.directive_definitions.contains_key(*name));
         self.canonical =
             FEDERATION_1.into_iter().chain(learnt).map(|name| (name.to_owned(), name)).collect();

@@ -1,6 +1,7 @@
 //! One subgraph's schema, parsed and read for what federation needs to know of it.
 
 mod context;
+mod document;
 mod field_use;
 mod graphql;
 
@@ -9,11 +10,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use apollo_compiler::ast::{FieldDefinition, OperationType, Type, Value};
 use apollo_compiler::collections::{IndexMap, IndexSet};
 use apollo_compiler::parser::SourceSpan;
-use apollo_compiler::schema::{Component, DirectiveList, ExtendedType, ObjectType, SchemaBuilder};
+use apollo_compiler::schema::{Component, DirectiveList, ExtendedType, ObjectType};
 use apollo_compiler::{Name, Schema, name};
 use supergraph::{FieldSet, FieldSetField, FieldSetSelection};
 
 pub(crate) use self::context::{ContextValue, selection_text};
+use self::document::Parsed;
 use self::field_use::FieldUse;
 use crate::SubgraphSource;
 use crate::default::{Values, is_value};
@@ -63,11 +65,7 @@ pub(crate) fn root_name(operation_type: OperationType) -> Name {
 impl Subgraph {
     /// Parses a subgraph's SDL.
     pub(crate) fn parse(source: &SubgraphSource) -> Result<Self, Vec<CompositionError>> {
-        let builder = SchemaBuilder::new().adopt_orphan_extensions().ignore_builtin_redefinitions();
-        let builder = builder.parse(&source.sdl, format!("{}.graphql", source.name));
-        let orphans: BTreeSet<Name> = builder.iter_orphan_extension_types().cloned().collect();
-        let mut schema =
-            builder.build().map_err(|broken| graphql::diagnostics(&source.name, &broken.errors))?;
+        let Parsed { mut schema, orphans } = document::parse(source)?;
         add_default_roots(&mut schema);
         let link = Link::of(&schema).map_err(|errors| {
             let error = |LinkError { code, message, span }| {

@@ -5,8 +5,11 @@ pub(super) const OLDEST: (u32, u32) = (2, 0);
 pub(super) const NEWEST: (u32, u32) = (2, 12);
 
 /// The names of Federation 1, which needs no `@link`.
-pub(super) const FEDERATION_1: [&str; 7] =
-    ["key", "external", "requires", "provides", "extends", "tag", "inaccessible"];
+pub(super) const FEDERATION_1: [&str; 6] =
+    ["key", "external", "requires", "provides", "extends", "tag"];
+
+/// What Federation 1 learnt of Federation 2's from subgraphs that defined it themselves.
+pub(super) const LEARNT_BY_FEDERATION_1: [&str; 3] = ["shareable", "override", "inaccessible"];
 
 /// The directives of Federation 2, and the minor version that each came with.
 pub(super) const FEDERATION_2: [(&str, u32); 19] = [

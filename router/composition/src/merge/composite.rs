@@ -211,6 +211,9 @@ impl<'a> Merge<'a> {
             );
             self.error("INTERFACE_OBJECT_USAGE_ERROR", message, objects.iter().map(TypeIn::place));
         }
+        if let Some(object) = objects.first() {
+            self.check_not_keyed_by_federation_1(interface, object, &interfaces_proper);
+        }
         for (name, implementing) in self.implementing(interface) {
             for object in &objects {
                 self.check_not_beside(interface, object, &name, &implementing);
@@ -218,6 +221,27 @@ impl<'a> Merge<'a> {
             for proper in &interfaces_proper {
                 self.check_known(interface, proper, &name, &implementing);
             }
+        }
+    }
+
+    /// A `@key` on an interface, on which an interface object would rely, meant nothing in Federation 1.
+    fn check_not_keyed_by_federation_1(
+        &mut self,
+        interface: &Name,
+        object: &TypeIn<'a>,
+        interfaces_proper: &[TypeIn<'a>],
+    ) {
+        let keyed = interfaces_proper.iter().find(|proper| {
+            let link = &self.subgraphs[proper.subgraph].link;
+            link.version.is_none() && link.has(proper.ty.directives(), "key")
+        });
+        if let Some(keyed) = keyed {
+            let message = format!(
+                "`{interface}` is an `@interfaceObject` in `{}`, and has a `@key` in `{}`, a subgraph of Federation 1, where a \
+                 key of an interface means nothing: link Federation 2.3 or later there",
+                self.subgraphs[object.subgraph].name, self.subgraphs[keyed.subgraph].name
+            );
+            self.error("INTERFACE_OBJECT_USAGE_ERROR", message, [object.place(), keyed.place()]);
         }
     }
 

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use apollo_compiler::ast::{DirectiveDefinition, InputValueDefinition};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::{Component, ExtendedType};
-use apollo_compiler::validation::DiagnosticList;
 use apollo_compiler::{Name, Node, Schema, name};
 
+use super::document::diagnostics;
 use crate::default::{Values, wrong_defaults};
-use crate::error::{CompositionError, SubgraphLocation};
+use crate::error::CompositionError;
 use crate::link::Link;
 use crate::merge::ONE_OF;
 
@@ -199,25 +199,6 @@ fn name_the_import(error: &mut CompositionError, link: &Link) {
         }
     };
     error.message.push_str(&way_out);
-}
-
-/// Every diagnostic of the parser or validator as an `INVALID_GRAPHQL`.
-pub(super) fn diagnostics(subgraph: &str, errors: &DiagnosticList) -> Vec<CompositionError> {
-    errors
-        .iter()
-        .map(|diagnostic| {
-            let line_column =
-                diagnostic.line_column_range().map(|range| (range.start.line, range.start.column));
-            CompositionError {
-                code: "INVALID_GRAPHQL",
-                message: format!(
-                    "subgraph `{subgraph}` is not valid GraphQL: {}",
-                    diagnostic.error
-                ),
-                locations: vec![SubgraphLocation { subgraph: subgraph.to_owned(), line_column }],
-            }
-        })
-        .collect()
 }
 
 /// The schema with the federation's own definitions where it leaves them out.

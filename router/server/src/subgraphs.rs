@@ -320,18 +320,24 @@ impl Subgraph {
                 ),
                 status => format!("status {status}, and no GraphQL answer"),
             })?;
-        match (body.data, body.errors.into_iter().next()) {
-            (Some(data), _) if data.service.sdl.trim().is_empty() => {
-                Err("its schema is empty".to_owned())
+        let told = body.data.map(|data| data.service.and_then(|service| service.sdl));
+        match (told, body.errors.into_iter().next()) {
+            (Some(Some(sdl)), _) if sdl.trim().is_empty() => Err("its schema is empty".to_owned()),
+            (Some(Some(sdl)), _) => Ok(sdl),
+            (_, Some(error)) => {
+                Err(format!("it refuses `{{ _service {{ sdl }} }}`: {}; {WAY_OUT}", error.message))
             }
-            (Some(data), _) => Ok(data.service.sdl),
-            (None, Some(error)) => {
-                Err(format!("it refuses `{{ _service {{ sdl }} }}`: {}", error.message))
+            (Some(None), None) => {
+                Err(format!("its answer to `{{ _service {{ sdl }} }}` is null; {WAY_OUT}"))
             }
             (None, None) => Err(format!("status {}, and no `data`", answer.status)),
         }
     }
 }
+
+/// What to do about a server that does not tell its schema.
+const WAY_OUT: &str = "a subgraph has to answer this, as introspection does not tell keys; or name its SDL by \
+                       `schema: { file: … }`";
 
 #[derive(Deserialize)]
 struct Answer {
@@ -343,12 +349,12 @@ struct Answer {
 #[derive(Deserialize)]
 struct ServiceData {
     #[serde(rename = "_service")]
-    service: Service,
+    service: Option<Service>,
 }
 
 #[derive(Deserialize)]
 struct Service {
-    sdl: String,
+    sdl: Option<String>,
 }
 
 #[derive(Deserialize)]

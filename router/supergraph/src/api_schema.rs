@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use apollo_compiler::ast::{Directive, InputValueDefinition};
+use apollo_compiler::ast::{Directive, DirectiveList, FieldDefinition, InputValueDefinition, Type};
 use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::validation::Valid;
-use apollo_compiler::{Name, Node, Schema};
+use apollo_compiler::{Name, Node, Schema, name};
 
 use crate::types::first_line;
 use crate::{LinkUrl, SupergraphError};
@@ -37,9 +37,25 @@ pub(crate) fn api_schema(supergraph: &Schema) -> Result<Valid<Schema>, Supergrap
     definition.directives.0.retain(|directive| !features.own(&directive.name));
     definition.mutation.take_if(|root| hidden.contains(&root.name));
     definition.subscription.take_if(|root| hidden.contains(&root.name));
+    add_is_one_of(&mut schema);
     schema
         .validate()
         .map_err(|broken| SupergraphError::InvalidApiSchema(first_line(&broken.errors.to_string())))
+}
+
+/// Adds `__Type.isOneOf`, which came to introspection after apollo-compiler's own types.
+fn add_is_one_of(schema: &mut Schema) {
+    if let Some(ExtendedType::Object(object)) = schema.types.get_mut("__Type") {
+        let field = FieldDefinition {
+            description: None,
+            name: name!("isOneOf"),
+            arguments: Vec::new(),
+            ty: Type::Named(name!("Boolean")),
+            directives: DirectiveList::default(),
+        };
+        let fields = &mut object.make_mut().fields;
+        fields.entry(field.name.clone()).or_insert(field.into());
+    }
 }
 
 /// The names under which linked specifications stand in the schema.
@@ -127,7 +143,7 @@ impl Features {
         }
     }
 
-    fn prune_field(&self, field: &mut Component<apollo_compiler::ast::FieldDefinition>) {
+    fn prune_field(&self, field: &mut Component<FieldDefinition>) {
         let field = field.make_mut();
         field.directives.0.retain(|directive| self.keeps(directive));
         self.prune_arguments(&mut field.arguments);
@@ -141,6 +157,6 @@ impl Features {
     }
 }
 
-fn is_hidden(field: &apollo_compiler::ast::FieldDefinition, hidden: &BTreeSet<Name>) -> bool {
+fn is_hidden(field: &FieldDefinition, hidden: &BTreeSet<Name>) -> bool {
     field.directives.has("inaccessible") || hidden.contains(field.ty.inner_named_type())
 }

@@ -283,12 +283,20 @@ async fn subgraphs_that_do_not_tell_their_schema_are_all_named() {
     .await;
     let forbidding = subgraph(&mut tasks, 401, r#"{"error":"Invalid service token"}"#).await;
     let empty = subgraph(&mut tasks, 200, r#"{"data":{"_service":{"sdl":""}}}"#).await;
+    let introspected =
+        r#"{"errors":[{"message":"Cannot query field \"_service\" on type \"Query\"."}]}"#;
+    let introspected = subgraph(&mut tasks, 400, introspected).await;
+    let silent = subgraph(&mut tasks, 200, r#"{"data":{"_service":null}}"#).await;
+    let without_sdl = subgraph(&mut tasks, 200, r#"{"data":{"_service":{"sdl":null}}}"#).await;
     let folder = tempfile::tempdir().unwrap();
     let yaml = format!(
         "subgraphs:
   a: {{ schema: {{ subgraph_url: '{refusing}' }} }}
   b: {{ schema: {{ subgraph_url: '{forbidding}' }} }}
   c: {{ schema: {{ subgraph_url: '{empty}' }} }}
+  d: {{ schema: {{ subgraph_url: '{introspected}' }} }}
+  e: {{ schema: {{ subgraph_url: '{silent}' }} }}
+  f: {{ schema: {{ subgraph_url: '{without_sdl}' }} }}
 "
     );
     std::fs::write(folder.path().join("supergraph.yaml"), yaml).unwrap();
@@ -301,13 +309,19 @@ async fn subgraphs_that_do_not_tell_their_schema_are_all_named() {
     let said = String::from_utf8_lossy(&output.stderr)
         .replace(&refusing, "A")
         .replace(&forbidding, "B")
-        .replace(&empty, "C");
-    expect![[r"
-        router: subgraph `a` does not tell its schema at `A`: it refuses `{ _service { sdl } }`: introspection is disabled
+        .replace(&empty, "C")
+        .replace(&introspected, "D")
+        .replace(&silent, "E")
+        .replace(&without_sdl, "F");
+    expect![[r#"
+        router: subgraph `a` does not tell its schema at `A`: it refuses `{ _service { sdl } }`: introspection is disabled; a subgraph has to answer this, as introspection does not tell keys; or name its SDL by `schema: { file: … }`
         subgraph `b` does not tell its schema at `B`: status 401, and no `data`
         subgraph `c` does not tell its schema at `C`: its schema is empty
-    "]].assert_eq(&said);
+        subgraph `d` does not tell its schema at `D`: it refuses `{ _service { sdl } }`: Cannot query field "_service" on type "Query".; a subgraph has to answer this, as introspection does not tell keys; or name its SDL by `schema: { file: … }`
+        subgraph `e` does not tell its schema at `E`: its answer to `{ _service { sdl } }` is null; a subgraph has to answer this, as introspection does not tell keys; or name its SDL by `schema: { file: … }`
+        subgraph `f` does not tell its schema at `F`: its answer to `{ _service { sdl } }` is null; a subgraph has to answer this, as introspection does not tell keys; or name its SDL by `schema: { file: … }`
+    "#]].assert_eq(&said);
     let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
     let codes: Vec<_> = printed["errors"].as_array().unwrap().iter().map(|e| &e["code"]).collect();
-    assert_eq!(codes, ["DOWNSTREAM_SERVICE_ERROR"; 3]);
+    assert_eq!(codes, ["DOWNSTREAM_SERVICE_ERROR"; 6]);
 }

@@ -12,6 +12,7 @@ mod health;
 mod http_client;
 mod in_process;
 mod limits;
+mod one_of;
 mod over_http;
 mod reload;
 mod rollout;

@@ -23,6 +23,7 @@ const FEDERATION: &str = r"
     type _Service { sdl: String! }
     directive @key(fields: FieldSet!, resolvable: Boolean = true) repeatable on OBJECT | INTERFACE
     directive @shareable repeatable on OBJECT | FIELD_DEFINITION
+    directive @oneOf on INPUT_OBJECT
     directive @link(url: String!, import: [String!]) repeatable on SCHEMA
     extend type Query { _service: _Service!, _entities(representations: [_Any!]!): [_Entity]! }
 ";

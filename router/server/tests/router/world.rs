@@ -57,13 +57,15 @@ impl World {
 pub(crate) fn accounts() -> Subgraph {
     Subgraph::new(
         r#"
-            type Query { me: User, user(id: ID!): User }
+            type Query { me: User, user(id: ID!): User, find(by: UserBy!): User }
+            input UserBy @oneOf { id: ID, name: String }
             type Mutation { rename(name: String!): User }
             type User @key(fields: "id") { id: ID!, name: String! }
         "#,
         "User",
         json!({
-            "Query": { "me": { "id": "1", "name": "Ada" }, "user": { "id": "2", "name": "Alan" } },
+            "Query": { "me": { "id": "1", "name": "Ada" }, "user": { "id": "2", "name": "Alan" },
+                       "find": { "id": "1", "name": "Ada" } },
             "Mutation": { "rename": { "id": "1", "name": "Augusta" } },
             "User": [{ "id": "1", "name": "Ada" }, { "id": "2", "name": "Alan" }],
         }),

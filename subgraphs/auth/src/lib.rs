@@ -135,10 +135,5 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
 }
 
 fn entities(parts: &Parts) -> Entities {
-    let (users, roles) = (parts.database.read.clone(), parts.database.read.clone());
-    Entities::new().with(&[("User", "id")], move || UserById(users.clone())).with_field(
-        &[("User", "id")],
-        "roles",
-        move || RolesByUser(roles.clone()),
-    )
+    Entities::new(parts.database.read.clone()).with(UserById).with(RolesByUser)
 }

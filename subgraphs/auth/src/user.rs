@@ -177,7 +177,7 @@ pub(crate) struct UserQuery;
 impl UserQuery {
     /// The signed-in user; null when the request is anonymous.
     async fn me(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        alone(ctx, Caller::of(ctx).user_id()?).await.transpose()
+        by_id(ctx, Caller::of(ctx).user_id()?).await.transpose()
     }
 
     /// Contract: GET /api/users/{id}. Own account, or scope read:users, or a service token with read:users.
@@ -191,7 +191,7 @@ impl UserQuery {
         if !caller.is_user_or_has_scope(id, "read:users") {
             return None;
         }
-        alone(ctx, id).await.transpose()
+        by_id(ctx, id).await.transpose()
     }
 
     /// Back-office directory.
@@ -220,15 +220,6 @@ async fn by_id(ctx: &Context<'_>, id: Uuid) -> Result<Option<User>> {
     Ok(Batch::<UserById>::of(ctx).one(id).await?.map(User::seen))
 }
 
-/// The same for a single user: at once, as nobody else's key is to be waited for.
-async fn alone(ctx: &Context<'_>, id: Uuid) -> Result<Option<User>> {
-    Batch::<UserById>::of(ctx).prefetch(&[id]).await?;
-    if ctx.look_ahead().field("roles").exists() {
-        Batch::<RolesByUser>::of(ctx).prefetch(&[id]).await?;
-    }
-    by_id(ctx, id).await
-}
-
 async fn directory(
     ctx: &Context<'_>,
     page: Result<Page>,
@@ -247,12 +238,6 @@ async fn directory(
     };
     let keyset = Keyset { sort: user::Column::CreatedAt, id: user::Column::Id, direction };
     let slice = paginate(users, keyset, &page, |row| (row.created_at, row.id), database).await?;
-    let ids: Vec<Uuid> = slice.rows().map(|row| row.id).collect();
-    if ctx.look_ahead().field("nodes").field("roles").exists()
-        || ctx.look_ahead().field("edges").field("node").field("roles").exists()
-    {
-        Batch::<RolesByUser>::of(ctx).prefetch(&ids).await?;
-    }
     Ok(slice.into_connection(total, User::seen))
 }
 
@@ -411,7 +396,7 @@ async fn update_profile(
     }
     change.updated_at = Set(accounts.parts.clock.now());
     match change.update(&accounts.parts.database.write).await {
-        Ok(user) => Ok(Ok(refreshed(ctx, user).await)),
+        Ok(user) => Ok(Ok(refreshed(ctx, user))),
         Err(error) => Ok(Err(vec![input::taken(error)?])),
     }
 }
@@ -449,12 +434,12 @@ async fn set_active(
         .record(&transaction, NewEvent { kind, aggregate: "user", aggregate_id: user.id, payload })
         .await?;
     accounts.outbox.commit(transaction).await?;
-    Ok(Ok(refreshed(ctx, user).await))
+    Ok(Ok(refreshed(ctx, user)))
 }
 
 /// The changed user, told to the request's loader as well.
-pub(crate) async fn refreshed(ctx: &Context<'_>, user: user::Model) -> User {
+pub(crate) fn refreshed(ctx: &Context<'_>, user: user::Model) -> User {
     let row = Arc::new(user);
-    Batch::<UserById>::of(ctx).feed(row.id, Arc::clone(&row)).await;
+    Batch::<UserById>::of(ctx).feed(row.id, Arc::clone(&row));
     User::seen(row)
 }

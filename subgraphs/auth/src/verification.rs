@@ -405,7 +405,7 @@ async fn verify_phone(ctx: &Context<'_>, input: VerifyPhoneInput) -> Result<Resu
         Err(error) => return Ok(Err(input::taken(error)?)),
     };
     transaction.commit().await?;
-    Ok(Ok(refreshed(ctx, user).await))
+    Ok(Ok(refreshed(ctx, user)))
 }
 
 async fn reset_password(accounts: &Accounts, input: ResetPasswordInput) -> Result<Option<Problem>> {

@@ -11,7 +11,7 @@
 //!    `transition`. When it is over, both sides say what they think in `rating`.
 //! 5. `subscription` tells who watches; `nearby` shows cars on a map, `share` a ride to whoever holds a link, `safety_alert` calls for help, and `shift` adds up
 //!    what a driver earned.
-//! 6. `user` and `product` are other services' entities, of which logistics knows some fields more.
+//! 6. `relation` says how riders and drivers stand to each other; `user` and `product` are other services' entities, of which logistics knows some fields more.
 
 mod availability;
 mod cancellation_fee;
@@ -34,6 +34,7 @@ mod quote;
 mod rating;
 mod registration;
 mod registration_rescue;
+mod relation;
 mod ride;
 mod ride_assign;
 mod ride_cancel;
@@ -239,35 +240,22 @@ fn consume(fleet: &Arc<Fleet>, tasks: &mut Tasks) {
 }
 
 fn entities(parts: &Parts) -> Entities {
-    let database = &parts.database.read;
-    let of = || database.clone();
-    let (drivers, by_user, vehicles, by_driver) = (of(), of(), of(), of());
-    let (rides, active, sessions, newest, rated) = (of(), of(), of(), of(), of());
-    let (alerts, by_ride, events, withdrawn) = (of(), of(), of(), of());
-    Entities::new()
-        .with(&[("Driver", "id")], move || driver::DriverById(drivers.clone()))
-        .with(&[("Driver", "userId"), ("User", "id")], move || {
-            driver::DriverByUser(by_user.clone())
-        })
-        .with(&[("Vehicle", "id")], move || vehicle::VehicleById(vehicles.clone()))
-        .with_field(&[("Driver", "id")], "vehicles", move || {
-            vehicle::VehiclesByDriver(by_driver.clone())
-        })
-        .with(&[("Ride", "id")], move || ride::RideById(rides.clone()))
-        .with_field(&[("User", "id")], "activeRide", move || {
-            ride::ActiveRideByRider(active.clone())
-        })
-        .with_field(&[("Ride", "id")], "events", move || ride::EventsByRide(events.clone()))
-        .with(&[("DriverRegistrationSession", "id")], move || {
-            registration::RegistrationById(sessions.clone())
-        })
-        .with_field(&[("User", "id")], "driverRegistration", move || {
-            registration::RegistrationByUser(newest.clone())
-        })
-        .with_field(&[("User", "id")], "riderRating", move || user::RiderById(rated.clone()))
-        .with(&[("SafetyAlert", "id")], move || safety_alert::SafetyAlertById(alerts.clone()))
-        .with_field(&[("Ride", "id")], "safetyAlerts", move || {
-            safety_alert::AlertsByRide(by_ride.clone())
-        })
-        .with(&[("Product", "id")], move || catalogue::WithdrawnProduct(withdrawn.clone()))
+    let (offers, rides) = (parts.clock.clone(), parts.clock.clone());
+    Entities::new(parts.database.read.clone())
+        .with(driver::DriverById)
+        .with(driver::DriverByUser)
+        .with(vehicle::VehicleById)
+        .with(vehicle::VehiclesByDriver)
+        .with(ride::RideById)
+        .with(ride::ActiveRideByRider)
+        .with(ride::EventsByRide)
+        .with(registration::RegistrationById)
+        .with(registration::RegistrationByUser)
+        .with(user::RiderById)
+        .with(safety_alert::SafetyAlertById)
+        .with(safety_alert::AlertsByRide)
+        .with(catalogue::WithdrawnProduct)
+        .with(relation::UnderWay)
+        .with(move |database| relation::OpenOffers::new(database, offers.clone()))
+        .with(move |database| relation::Acquainted::new(database, rides.clone()))
 }

@@ -49,8 +49,6 @@ async fn open_offers(ctx: &Context<'_>) -> Result<Option<Vec<RideOffer>>> {
     let user_id = Caller::of(ctx).require_user()?;
     let Some(driver) = Batch::<DriverByUser>::of(ctx).one(user_id).await? else { return Ok(None) };
     let offers = open_offers_of(Fleet::of(ctx), driver.id).await?;
-    let rides: Vec<Uuid> = offers.iter().map(|offer| offer.ride_id).collect();
-    Batch::<RideById>::of(ctx).prefetch(&rides).await?;
     Ok(Some(offers.into_iter().map(RideOffer).collect()))
 }
 

@@ -119,7 +119,7 @@ async fn rate(ctx: &Context<'_>, input: RateRideInput) -> Result<Result<ride::Mo
     fleet.outbox.commit(transaction).await?;
     // What is shown of the driver in this answer is as it is now.
     if let Some(driver) = driver {
-        Batch::<DriverById>::of(ctx).feed(driver.id, Arc::new(driver)).await;
+        Batch::<DriverById>::of(ctx).feed(driver.id, Arc::new(driver));
     }
     Ok(Ok(rated))
 }

@@ -16,11 +16,12 @@ use crate::driver::{Driver, DriverById, DriverByUser};
 use crate::fare::Trip;
 use crate::fleet::Fleet;
 use crate::geo::Point;
-use crate::kind::{CancellationReason, OfferState, RideActor, RideStatus};
+use crate::kind::{CancellationReason, RideActor, RideStatus};
 use crate::product::Product;
+use crate::relation::{Acquainted, OpenOffers, UnderWay};
 use crate::safety_alert::{self, SafetyAlert};
 use crate::scalar::{Money, Stop};
-use crate::table::{offer, ride, ride_event};
+use crate::table::{ride, ride_event};
 use crate::user::User;
 use crate::vehicle::{Vehicle, VehicleById};
 
@@ -248,18 +249,10 @@ pub(crate) async fn visible(ctx: &Context<'_>, row: Arc<ride::Model>) -> Result<
     }
     let Some(user_id) = caller.user_id() else { return Ok(None) };
     let Some(driver) = Batch::<DriverByUser>::of(ctx).one(user_id).await? else { return Ok(None) };
-    let offered = row.status == RideStatus::Requested && is_offered(ctx, row.id, driver.id).await?;
-    Ok((row.driver_id == Some(driver.id) || offered).then_some(Ride(row)))
-}
-
-async fn is_offered(ctx: &Context<'_>, ride_id: Uuid, driver_id: Uuid) -> Result<bool, DbErr> {
-    let fleet = Fleet::of(ctx);
-    let open = offer::Entity::find_by_id((ride_id, driver_id))
-        .filter(offer::Column::State.eq(OfferState::Open))
-        .filter(offer::Column::ExpiresAt.gt(fleet.parts.clock.now()))
-        .count(&fleet.parts.database.read)
-        .await?;
-    Ok(open > 0)
+    let is_theirs = row.driver_id == Some(driver.id)
+        || row.status == RideStatus::Requested
+            && Batch::<OpenOffers>::of(ctx).one((row.id, driver.id)).await?.is_some();
+    Ok(is_theirs.then_some(Ride(row)))
 }
 
 /// Whether the driver is on the way with, or to, this rider.
@@ -267,12 +260,8 @@ pub(crate) async fn is_driven_by(
     ctx: &Context<'_>,
     rider_id: Uuid,
     driver_id: Uuid,
-) -> Result<bool, DbErr> {
-    let rides = ride::Entity::find()
-        .filter(ride::Column::RiderId.eq(rider_id))
-        .filter(ride::Column::DriverId.eq(driver_id))
-        .filter(ride::Column::Status.is_in(DRIVEN));
-    Ok(rides.count(&Fleet::of(ctx).parts.database.read).await? > 0)
+) -> Result<bool> {
+    Ok(Batch::<UnderWay>::of(ctx).one((rider_id, driver_id)).await?.is_some())
 }
 
 /// Whether the user is a driver with a ride of this rider, or an open offer of one.
@@ -282,20 +271,7 @@ pub(crate) async fn has_to_do_with(
     rider_id: Uuid,
 ) -> Result<bool> {
     let Some(driver) = Batch::<DriverByUser>::of(ctx).one(user_id).await? else { return Ok(false) };
-    let fleet = Fleet::of(ctx);
-    let by_rider = ride::Entity::find().filter(ride::Column::RiderId.eq(rider_id));
-    let with_driver = by_rider.clone().filter(ride::Column::DriverId.eq(driver.id));
-    if with_driver.count(&fleet.parts.database.read).await? > 0 {
-        return Ok(true);
-    }
-    let waiting = by_rider
-        .filter(ride::Column::Status.eq(RideStatus::Requested))
-        .one(&fleet.parts.database.read)
-        .await?;
-    match waiting {
-        Some(waiting) => Ok(is_offered(ctx, waiting.id, driver.id).await?),
-        None => Ok(false),
-    }
+    Ok(Batch::<Acquainted>::of(ctx).one((rider_id, driver.id)).await?.is_some())
 }
 
 /// Rides by id.
@@ -403,8 +379,6 @@ pub(crate) async fn page(
         direction: Direction::Descending,
     };
     let slice = paginate(rows, keyset, page, |row| (row.created_at, row.id), database).await?;
-    let drivers: Vec<Uuid> = slice.rows().filter_map(|row| row.driver_id).collect();
-    Batch::<DriverById>::of(ctx).prefetch(&drivers).await?;
     Ok(slice.into_connection(total, |row| Ride(Arc::new(row))))
 }
 

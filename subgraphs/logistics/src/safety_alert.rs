@@ -206,8 +206,6 @@ async fn all(
         direction: Direction::Descending,
     };
     let slice = paginate(rows, keyset, &page, |row| (row.created_at, row.id), database).await?;
-    let rides: Vec<Uuid> = slice.rows().map(|row| row.ride_id).collect();
-    Batch::<RideById>::of(ctx).prefetch(&rides).await?;
     Ok(slice.into_connection(total, |row| SafetyAlert(Arc::new(row))))
 }
 

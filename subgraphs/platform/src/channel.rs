@@ -160,10 +160,6 @@ impl ChannelQuery {
             direction: Direction::Ascending,
         };
         let slice = paginate(rows, keyset, &page, |row| (row.created_at, row.id), database).await?;
-        let ids: Vec<Uuid> = slice.rows().map(|row| row.id).collect();
-        if ctx.look_ahead().field("nodes").field("products").exists() {
-            Batch::<ProductsByChannel>::of(ctx).prefetch(&ids).await?;
-        }
         Ok(slice.into_connection(total, |row| ServiceChannel(Arc::new(row))))
     }
 

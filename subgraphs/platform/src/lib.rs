@@ -90,25 +90,13 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
 }
 
 fn entities(parts: &Parts) -> Entities {
-    let database = &parts.database.read;
-    let of = || database.clone();
-    let (channels, slugs, products, by_channel, cards) = (of(), of(), of(), of(), of());
-    let (advertisements, counts, booked) = (of(), of(), of());
-    Entities::new()
-        .with(&[("ServiceChannel", "id")], move || channel::ChannelById(channels.clone()))
-        .with(&[("ServiceChannel", "slug")], move || channel::ChannelBySlug(slugs.clone()))
-        .with(&[("Product", "id")], move || product::ProductById(products.clone()))
-        .with_field(&[("ServiceChannel", "id")], "products", move || {
-            product::ProductsByChannel(by_channel.clone())
-        })
-        .with_field(&[("Product", "id")], "rateCard", move || {
-            rate_card::CurrentRateCard(cards.clone())
-        })
-        .with(&[("Advertisement", "id")], move || {
-            advertisement::AdvertisementById(advertisements.clone())
-        })
-        .with_field(&[("Advertisement", "id")], "stats", move || {
-            advertisement::EventCounts(counts.clone())
-        })
-        .with_field(&[("Product", "id")], "stats", move || ride::StatsByProduct(booked.clone()))
+    Entities::new(parts.database.read.clone())
+        .with(channel::ChannelById)
+        .with(channel::ChannelBySlug)
+        .with(product::ProductById)
+        .with(product::ProductsByChannel)
+        .with(rate_card::CurrentRateCard)
+        .with(advertisement::AdvertisementById)
+        .with(advertisement::EventCounts)
+        .with(ride::StatsByProduct)
 }

@@ -187,10 +187,6 @@ impl ProductQuery {
             direction: Direction::Ascending,
         };
         let slice = paginate(rows, keyset, &page, |row| (row.sort_order, row.id), database).await?;
-        let ids: Vec<Uuid> = slice.rows().map(|row| row.id).collect();
-        if ctx.look_ahead().field("nodes").field("rateCard").exists() {
-            Batch::<CurrentRateCard>::of(ctx).prefetch(&ids).await?;
-        }
         Ok(slice.into_connection(total, |row| Product(Arc::new(row))))
     }
 

@@ -5,6 +5,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 use futures::StreamExt;
 use migrations::Owner;
+use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::Query;
 use serde_json::{Value, json};
 use service::access_token::JWKS_PATH;
 use service::testing::{Client, Metrics, access_token, each_database, parts, signing_keys};
@@ -143,12 +145,97 @@ async fn entities_are_loaded_in_one_statement_a_type() {
         let query = "query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { name rateCard { currency } } } }";
         let metrics = Metrics::record();
         let data = world.nobody.data(query, json!({ "representations": representations })).await;
-        assert_eq!(metrics.counter(r#"entity_loads_total{entity="Product"}"#), 1);
-        assert_eq!(metrics.counter(r#"entity_loads_total{entity="RateCard"}"#), 1);
+        assert_eq!(metrics.value(r#"entity_loads_total{entity="Product"}"#), 1);
+        assert_eq!(metrics.value(r#"entity_loads_total{entity="RateCard"}"#), 1);
         let names = data["_entities"].as_array().unwrap();
         assert_eq!(names.len(), 4);
         assert_eq!(names[0], json!({ "name": "Standard", "rateCard": { "currency": "EUR" } }));
         assert_eq!(names[3], Value::Null);
+    })
+    .await;
+}
+
+/// A thousand channels, and a product in each.
+async fn fill(parts: &Parts) -> Vec<Value> {
+    let now = parts.clock.now();
+    let mut channels = Query::insert();
+    channels.into_table("ServiceChannel").columns([
+        "id",
+        "slug",
+        "name",
+        "description",
+        "is_active",
+        "created_at",
+        "updated_at",
+    ]);
+    let mut products = Query::insert();
+    products.into_table("Product").columns([
+        "id",
+        "channel_id",
+        "code",
+        "name",
+        "description",
+        "seats",
+        "is_active",
+        "sort_order",
+        "service_type",
+        "vehicle_types",
+        "version",
+        "created_at",
+        "updated_at",
+    ]);
+    let mut representations = Vec::new();
+    for number in 0..1_000 {
+        let (channel, product) = (parts.clock.new_id(), parts.clock.new_id());
+        let slug = format!("channel-{number}");
+        channels.values_panic([
+            channel.into(),
+            slug.into(),
+            "Rides".into(),
+            "Rides".into(),
+            true.into(),
+            now.into(),
+            now.into(),
+        ]);
+        products.values_panic([
+            product.into(),
+            channel.into(),
+            "standard".into(),
+            "Standard".into(),
+            "Standard".into(),
+            4.into(),
+            true.into(),
+            9.into(),
+            "RIDE".into(),
+            json!(["SEDAN"]).into(),
+            1.into(),
+            now.into(),
+            now.into(),
+        ]);
+        representations.push(json!({ "__typename": "Product", "id": product }));
+    }
+    for insert in [channels, products] {
+        parts.database.write.execute(&insert).await.unwrap();
+    }
+    representations
+}
+
+#[tokio::test]
+async fn what_a_thousand_entities_lead_to_is_one_statement_a_type_too() {
+    each_world(async |world| {
+        let representations = fill(&world.parts).await;
+        let query = "query ($representations: [_Any!]!) { _entities(representations: $representations)
+            { ... on Product { channel { slug products { code rateCard { currency } } } } } }";
+        let metrics = Metrics::record();
+        let data = world.nobody.data(query, json!({ "representations": representations })).await;
+        for entity in ["Product", "ServiceChannel", "Product.channel", "RateCard"] {
+            let loads = metrics.value(&format!("entity_loads_total{{entity=\"{entity}\"}}"));
+            assert_eq!(loads, 1, "{entity}");
+        }
+        for number in [0, 999] {
+            let channel = json!({ "slug": format!("channel-{number}"), "products": [{ "code": "standard", "rateCard": null }] });
+            assert_eq!(data["_entities"][number]["channel"], channel);
+        }
     })
     .await;
 }

@@ -190,11 +190,6 @@ impl<T> Slice<T> {
             total_count,
         }
     }
-
-    /// The rows of the page, in order: what a list resolver prefetches children by.
-    pub fn rows(&self) -> impl Iterator<Item = &T> {
-        self.rows.iter().map(|(_, row)| row)
-    }
 }
 
 /// Whether the operation selects `totalCount` on the connection that `ctx` resolves: counting is not free.

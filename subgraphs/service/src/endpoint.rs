@@ -19,6 +19,7 @@ use crate::access_token::AccessTokenError;
 use crate::app::Subgraph;
 use crate::caller::{Caller, SignedIn};
 use crate::error::{Code, bad_user_input, disclose};
+use crate::pace::Pace;
 use crate::parts::Parts;
 use crate::service_token::{InvalidServiceToken, SERVICE_TOKEN_HEADER};
 use crate::tasks::Stop;
@@ -118,14 +119,14 @@ impl<E: Executor> Endpoint<E> {
 
     async fn respond(&self, caller: Caller, headers: &HeaderMap, body: &[u8]) -> Response {
         let prepared = match self.read(caller, headers, body).await {
-            Ok((caller, request)) => self.prepare(caller, request).await,
+            Ok((caller, request)) => self.prepare(caller, request),
             Err(error) => Err(error),
         };
-        let request = match prepared {
-            Ok(request) => request,
+        let (request, pace) = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => return refused(&error),
         };
-        let mut response = self.subgraph.schema.execute(request).await;
+        let mut response = pace.execute(self.subgraph.schema.execute(request)).await;
         disclose(&mut response.errors);
         response
     }
@@ -143,19 +144,20 @@ impl<E: Executor> Endpoint<E> {
         Ok((caller, request))
     }
 
-    /// The request with its document parsed, the loaders of its entities, and its caller.
-    async fn prepare(
+    /// The request with its document parsed, the loaders of its entities, and its caller; and the pace for it.
+    fn prepare(
         &self,
         caller: Caller,
         mut request: Request,
-    ) -> Result<Request, async_graphql::Error> {
+    ) -> Result<(Request, Pace), async_graphql::Error> {
         request.parsed_query().map_err(|error| Code::GraphqlParseFailed.error(error.message))?;
         if text::has_nul(&request) {
             return Err(bad_user_input(
                 "a text holds the character NUL (U+0000), which no database keeps",
             ));
         }
-        Ok(self.subgraph.entities.prepare(request).await?.data(caller))
+        let (request, pace) = self.subgraph.entities.prepare(request)?;
+        Ok((request.data(caller), pace))
     }
 
     /// The user whose token the request carries. A token that does not verify is an error, never nobody.
@@ -198,8 +200,10 @@ impl<E: Executor> Endpoint<E> {
 
     fn answers(self: Arc<Self>, caller: Caller, request: Request) -> BoxStream<'static, Response> {
         let prepared = async move {
-            match self.prepare(caller, request).await {
-                Ok(request) => self.subgraph.schema.execute_stream(request, None),
+            match self.prepare(caller, request) {
+                Ok((request, pace)) => {
+                    pace.stream(self.subgraph.schema.execute_stream(request, None)).boxed()
+                }
                 Err(error) => futures::stream::iter([refused(&error)]).boxed(),
             }
         };

@@ -1,33 +1,33 @@
-//! Entities by key: what a request's `_entities` representations name is loaded up front, once per type.
+//! Entities by key: what a request wants of one sort of row is loaded together, in one statement.
 //!
-//! Left alone, async-graphql resolves each representation on its own and a data loader waits to collect the keys.
-//! Here the keys are read from the request first; the per-request loader is warm before anything is resolved. That goes
-//! for the entities themselves, and for what their fields load by the same keys.
+//! Left alone, resolvers ask for one row each. Here each waits until no other can go on ([`Pace`]), be they a thousand
+//! entities by key, or a field of each.
 
 use std::collections::{HashMap, HashSet};
-use std::future::Future;
+use std::convert::Infallible;
 use std::hash::Hash;
-use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use async_graphql::parser::types::{
     ExecutableDocument, Field, OperationType, Selection, SelectionSet,
 };
 use async_graphql::{Context, Error, Name, Request, Value, Variables};
-use futures::future::BoxFuture;
-use sea_orm::DbErr;
-use tracing::Instrument;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared, try_join_all};
+use sea_orm::{DatabaseConnection, DbErr};
 
 use crate::error::bad_user_input;
+use crate::pace::Pace;
 
 /// The most representations that one request may carry.
 pub const REPRESENTATION_LIMIT: usize = 1_000;
+/// The most keys in one statement; databases have a limit of their own, above it.
+const KEY_LIMIT: usize = 10_000;
 
 /// Loads rows by key, many in one statement.
 pub trait BatchLoad: Send + Sync + 'static {
     /// What identifies a row: an id, a slug.
-    type Key: FromStr + Clone + Eq + Hash + Send + Sync + 'static;
+    type Key: Clone + Eq + Hash + Send + Sync + 'static;
     /// What is loaded; cheap to clone (an `Arc` of the row).
     type Value: Clone + Send + Sync + 'static;
     /// Names the rows in metrics: `User`.
@@ -40,47 +40,35 @@ pub trait BatchLoad: Send + Sync + 'static {
     ) -> impl Future<Output = Result<HashMap<Self::Key, Self::Value>, DbErr>> + Send;
 }
 
-/// A loader that lives for one request: each key is loaded once, those asked for at the same time together.
+/// A loader that lives for one request: each key is loaded once, those wanted at the same time together.
 ///
 /// It is never shared between requests, so that no caller sees what another loaded. A subscription's remembers nothing:
 /// each event is resolved from what the database holds by then.
-pub struct Batch<L: BatchLoad> {
-    loader: DataLoader<Complete<L>, HashMapCache>,
+pub struct Batch<L: BatchLoad>(Arc<Shelf<L>>);
+
+/// What a loader knows, and is about to load.
+struct Shelf<L: BatchLoad> {
+    loader: L,
+    pace: Pace,
     remembers: bool,
+    state: Mutex<State<L>>,
 }
 
-/// Answers for every key, `None` where there is no row, so that a missing row is not asked for twice.
-struct Complete<L>(L);
-
-impl<L: BatchLoad> Loader<L::Key> for Complete<L> {
-    type Value = Option<L::Value>;
-    type Error = Arc<DbErr>;
-
-    async fn load(&self, keys: &[L::Key]) -> Result<HashMap<L::Key, Self::Value>, Arc<DbErr>> {
-        metrics::counter!("entity_loads_total", "entity" => L::NAME).increment(1);
-        let mut found = self.0.load(keys).await.map_err(Arc::new)?;
-        Ok(keys.iter().map(|key| (key.clone(), found.remove(key))).collect())
-    }
+struct State<L: BatchLoad> {
+    /// `None` where there is no row, so that a missing one is not asked for twice.
+    known: HashMap<L::Key, Option<L::Value>>,
+    /// The keys of the next load, each once.
+    wanted: HashSet<L::Key>,
+    /// The next load. Those who wait hold it: it is gone when they are.
+    next: Option<WeakShared<Load<L>>>,
 }
+
+type Load<L> = BoxFuture<
+    'static,
+    Result<Arc<HashMap<<L as BatchLoad>::Key, <L as BatchLoad>::Value>>, Arc<DbErr>>,
+>;
 
 impl<L: BatchLoad> Batch<L> {
-    /// A fresh loader, for one request.
-    pub fn new(loader: L) -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the loader's tasks live no longer than the request that waits"
-        )]
-        let spawn = |load: BoxFuture<'static, ()>| tokio::spawn(load.in_current_span());
-        let loader = DataLoader::with_cache(Complete(loader), spawn, HashMapCache::default());
-        Self { loader, remembers: true }
-    }
-
-    /// The same, for a subscription.
-    fn forgetful(self) -> Self {
-        self.loader.enable_all_cache(false);
-        Self { remembers: false, ..self }
-    }
-
     /// The loader of the request that `ctx` resolves; it was named to [`Entities::with`].
     pub fn of<'a>(ctx: &Context<'a>) -> &'a Self {
         ctx.data_unchecked::<Self>()
@@ -88,7 +76,15 @@ impl<L: BatchLoad> Batch<L> {
 
     /// The row of this key.
     pub async fn one(&self, key: L::Key) -> Result<Option<L::Value>, Error> {
-        Ok(self.loader.load_one(key).await?.flatten())
+        let load = {
+            let mut state = self.0.state();
+            if let Some(known) = state.known.get(&key) {
+                return Ok(known.clone());
+            }
+            state.wanted.insert(key.clone());
+            self.next(&mut state)
+        };
+        Ok(load.await?.get(&key).cloned())
     }
 
     /// The rows that exist of these keys.
@@ -96,113 +92,117 @@ impl<L: BatchLoad> Batch<L> {
         &self,
         keys: impl IntoIterator<Item = L::Key>,
     ) -> Result<HashMap<L::Key, L::Value>, Error> {
-        let found = self.loader.load_many(keys).await?;
-        Ok(found.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
-    }
-
-    /// Loads these keys now, in one statement, so that later calls find them: for lists, before they return.
-    pub async fn prefetch(&self, keys: &[L::Key]) -> Result<(), Error> {
-        if !keys.is_empty() && self.remembers {
-            self.loader.feed_many(self.loader.loader().load(keys).await?).await;
-        }
-        Ok(())
+        let each = keys.into_iter().map(|key| async move {
+            let value = self.one(key.clone()).await?;
+            Ok::<_, Error>(value.map(|value| (key, value)))
+        });
+        Ok(try_join_all(each).await?.into_iter().flatten().collect())
     }
 
     /// Gives the loader a row that is at hand, or was just changed.
-    pub async fn feed(&self, key: L::Key, value: L::Value) {
-        self.loader.feed_one(key, Some(value)).await;
+    pub fn feed(&self, key: L::Key, value: L::Value) {
+        if self.0.remembers {
+            self.0.state().known.insert(key, Some(value));
+        }
+    }
+
+    /// The load that the wanted keys wait for.
+    fn next(&self, state: &mut State<L>) -> Shared<Load<L>> {
+        if let Some(load) = state.next.as_ref().and_then(WeakShared::upgrade) {
+            return load;
+        }
+        let (owner, rest) = (Arc::clone(&self.0), self.0.pace.rest());
+        let load = async move {
+            rest.await;
+            owner.load().await.map(Arc::new).map_err(Arc::new)
+        };
+        let load = load.boxed().shared();
+        state.next = load.downgrade();
+        load
     }
 }
 
-/// The loaders of a subgraph: made afresh for each request, and warmed with the keys that it carries.
-#[derive(Clone, Default)]
-pub struct Entities(Vec<Arc<dyn Warm>>);
+impl<L: BatchLoad> Shelf<L> {
+    fn state(&self) -> MutexGuard<'_, State<L>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-/// One registered loader, its type erased.
-trait Warm: Send + Sync {
-    fn warm<'a>(&'a self, request: Request, keys: &'a Representations) -> BoxFuture<'a, Request>;
-
-    fn lay_by(&self, subscription: Request) -> Request;
+    /// Loads what is wanted.
+    async fn load(&self) -> Result<HashMap<L::Key, L::Value>, DbErr> {
+        let wanted: Vec<L::Key> = {
+            let mut state = self.state();
+            state.next = None;
+            state.wanted.drain().collect()
+        };
+        let mut found = HashMap::with_capacity(wanted.len());
+        for keys in wanted.chunks(KEY_LIMIT) {
+            metrics::counter!("entity_loads_total", "entity" => L::NAME).increment(1);
+            found.extend(self.loader.load(keys).await?);
+        }
+        if self.remembers {
+            let known = wanted.into_iter().map(|key| (key.clone(), found.get(&key).cloned()));
+            self.state().known.extend(known);
+        }
+        Ok(found)
+    }
 }
 
-struct Registered<L, F> {
-    keys: &'static [(&'static str, &'static str)],
-    /// The field that needs the rows; the entity itself does, where there is none.
-    field: Option<&'static str>,
-    make: F,
-    loader: std::marker::PhantomData<fn() -> L>,
+/// The loaders of a subgraph: made afresh for each request.
+#[derive(Clone)]
+pub struct Entities {
+    database: DatabaseConnection,
+    loaders: Vec<Arc<Furnish>>,
+}
+
+/// Puts one fresh loader into a request.
+type Furnish = dyn Fn(Request, DatabaseConnection, Pace, Life) -> Request + Send + Sync;
+
+/// How long what a request loads holds.
+#[derive(Clone, Copy, PartialEq)]
+enum Life {
+    /// As long as the request.
+    Request,
+    /// Until the next event of a subscription.
+    Event,
 }
 
 impl Entities {
-    /// No entities.
-    pub fn new() -> Self {
-        Self::default()
+    /// No entities yet; their loaders read this database.
+    pub fn new(database: DatabaseConnection) -> Self {
+        Self { database, loaders: Vec::new() }
     }
 
-    /// Registers a loader: `make` builds it for a request, and `keys` says which representations warm it, as
-    /// `("User", "id")`: type and key field.
+    /// Registers a loader, which `make` builds for each request.
     #[must_use]
     pub fn with<L: BatchLoad>(
-        self,
-        keys: &'static [(&'static str, &'static str)],
-        make: impl Fn() -> L + Send + Sync + 'static,
+        mut self,
+        make: impl Fn(DatabaseConnection) -> L + Send + Sync + 'static,
     ) -> Self {
-        self.register(Registered { keys, field: None, make, loader: std::marker::PhantomData })
-    }
-
-    /// Registers the loader of a field of an entity: representations with the same key warm it, where the request asks
-    /// for a field of that name.
-    #[must_use]
-    pub fn with_field<L: BatchLoad>(
-        self,
-        keys: &'static [(&'static str, &'static str)],
-        field: &'static str,
-        make: impl Fn() -> L + Send + Sync + 'static,
-    ) -> Self {
-        let loader = std::marker::PhantomData;
-        self.register(Registered { keys, field: Some(field), make, loader })
-    }
-
-    fn register(mut self, loader: impl Warm + 'static) -> Self {
-        self.0.push(Arc::new(loader));
+        self.loaders.push(Arc::new(move |request: Request, database, pace, life| {
+            let state = State { known: HashMap::new(), wanted: HashSet::new(), next: None };
+            request.data(Batch(Arc::new(Shelf {
+                loader: make(database),
+                pace,
+                remembers: life == Life::Request,
+                state: Mutex::new(state),
+            })))
+        }));
         self
     }
 
-    /// Puts fresh loaders into the request, warm with the keys of its representations.
-    pub(crate) async fn prepare(&self, mut request: Request) -> Result<Request, Error> {
-        if is_subscription(&mut request) {
-            return Ok(self.0.iter().fold(request, |request, loader| loader.lay_by(request)));
+    /// Puts fresh loaders into the request, which is then to be executed at the pace.
+    pub(crate) fn prepare(&self, mut request: Request) -> Result<(Request, Pace), Error> {
+        if count_representations(&mut request) > REPRESENTATION_LIMIT {
+            return Err(bad_user_input(format!(
+                "more than {REPRESENTATION_LIMIT} representations in one request"
+            )));
         }
-        let representations = Representations::of(&mut request)?;
-        for registered in &self.0 {
-            request = registered.warm(request, &representations).await;
-        }
-        Ok(request)
-    }
-}
-
-impl<L: BatchLoad, F: Fn() -> L + Send + Sync> Warm for Registered<L, F> {
-    fn warm<'a>(
-        &'a self,
-        request: Request,
-        representations: &'a Representations,
-    ) -> BoxFuture<'a, Request> {
-        Box::pin(async move {
-            let batch = Batch::new((self.make)());
-            let is_asked_for = self.field.is_none_or(|field| representations.select(field));
-            let warming = self.keys.iter().filter(|_| is_asked_for);
-            let mut keys: Vec<L::Key> =
-                warming.flat_map(|key| representations.keys(*key)).collect();
-            let mut seen = HashSet::new();
-            keys.retain(|key| seen.insert(key.clone()));
-            // Where this fails, each resolver asks again and fails with a path of its own.
-            let _ = batch.prefetch(&keys).await;
-            request.data(batch)
-        })
-    }
-
-    fn lay_by(&self, subscription: Request) -> Request {
-        subscription.data(Batch::new((self.make)()).forgetful())
+        let life = if is_subscription(&mut request) { Life::Event } else { Life::Request };
+        let pace = Pace::default();
+        let request = self.loaders.iter().fold(request, |request, furnish| {
+            furnish(request, self.database.clone(), pace.clone(), life)
+        });
+        Ok((request, pace))
     }
 }
 
@@ -218,57 +218,19 @@ fn is_subscription(request: &mut Request) -> bool {
     })
 }
 
-/// The arguments of a request's `_entities` fields, and the names of all fields that it selects.
-#[derive(Default)]
-struct Representations {
-    items: Vec<async_graphql::indexmap::IndexMap<Name, Value>>,
-    selected: HashSet<Name>,
+/// How many representations a request carries, in all its `_entities` fields.
+fn count_representations(request: &mut Request) -> usize {
+    if !request.query.contains("_entities") {
+        return 0;
+    }
+    let variables = std::mem::take(&mut request.variables);
+    // A document that does not parse is reported by the execution that follows.
+    let count = request.parsed_query().map_or(0, |document| representations(document, &variables));
+    request.variables = variables;
+    count
 }
 
-impl Representations {
-    fn of(request: &mut Request) -> Result<Self, Error> {
-        if !request.query.contains("_entities") {
-            return Ok(Self::default());
-        }
-        let variables = std::mem::take(&mut request.variables);
-        // A document that does not parse is reported by the execution that follows.
-        let found = request
-            .parsed_query()
-            .map(|document| Self {
-                items: representations(document, &variables),
-                selected: selected_fields(document),
-            })
-            .unwrap_or_default();
-        request.variables = variables;
-        if found.items.len() > REPRESENTATION_LIMIT {
-            return Err(bad_user_input(format!(
-                "more than {REPRESENTATION_LIMIT} representations in one request"
-            )));
-        }
-        Ok(found)
-    }
-
-    fn select(&self, field: &str) -> bool {
-        self.selected.contains(field)
-    }
-
-    fn keys<K: FromStr>(&self, (type_name, field): (&str, &str)) -> impl Iterator<Item = K> {
-        self.items.iter().filter_map(move |representation| {
-            let of_type = matches!(representation.get("__typename"), Some(Value::String(name)) if name == type_name);
-            let key = representation.get(field).filter(|_| of_type)?;
-            match key {
-                Value::String(text) => text.parse().ok(),
-                Value::Number(number) => number.to_string().parse().ok(),
-                _ => None,
-            }
-        })
-    }
-}
-
-fn representations(
-    document: &ExecutableDocument,
-    variables: &Variables,
-) -> Vec<async_graphql::indexmap::IndexMap<Name, Value>> {
+fn representations(document: &ExecutableDocument, variables: &Variables) -> usize {
     let mut fields = Vec::new();
     for (_, operation) in document.operations.iter() {
         entity_fields(
@@ -279,38 +241,18 @@ fn representations(
         );
     }
     let arguments = fields.into_iter().filter_map(|field| field.get_argument("representations"));
-    let lists = arguments.filter_map(|argument| {
-        let value = argument.node.clone();
-        value.into_const_with(|name| variables.get(&name).cloned().ok_or(())).ok()
-    });
-    let items = lists.flat_map(|list| match list {
-        Value::List(items) => items,
-        single => vec![single],
-    });
-    items
-        .filter_map(|item| if let Value::Object(object) = item { Some(object) } else { None })
-        .collect()
-}
-
-/// The names of all fields, wherever they are selected.
-fn selected_fields(document: &ExecutableDocument) -> HashSet<Name> {
-    let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set);
-    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set);
-    let mut open: Vec<_> = operations.chain(fragments).collect();
-    let mut selected = HashSet::new();
-    while let Some(selection_set) = open.pop() {
-        for selection in &selection_set.node.items {
-            match &selection.node {
-                Selection::Field(field) => {
-                    selected.insert(field.node.name.node.clone());
-                    open.push(&field.node.selection_set);
-                }
-                Selection::InlineFragment(fragment) => open.push(&fragment.node.selection_set),
-                Selection::FragmentSpread(_) => {}
-            }
+    let counts = arguments.map(|argument| {
+        // Of a variable, as many nulls as it has representations: they are to be counted, and may be large.
+        let nulls = |name: Name| match variables.get(&name) {
+            Some(Value::List(items)) => Ok::<_, Infallible>(vec![Value::Null; items.len()].into()),
+            _ => Ok(Value::Null),
+        };
+        match argument.node.clone().into_const_with(nulls) {
+            Ok(Value::List(items)) => items.len(),
+            _ => 1,
         }
-    }
-    selected
+    });
+    counts.sum()
 }
 
 /// The `_entities` fields at the root, through fragments, each of which is entered once.

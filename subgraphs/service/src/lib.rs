@@ -6,7 +6,8 @@
 //!    [`Database`], [`ServiceKeys`], [`Bus`], the ways to the peers, and the metrics handle (`telemetry`).
 //! 2. The service builds its schema with [`schema`] and becomes a [`Subgraph`], which [`app()`] turns into routes.
 //! 3. A request arrives with a service token ([`service_token`]) and perhaps a user's ([`access_token`]); together they
-//!    are the [`Caller`], whom resolvers ask ([`Caller::require_scope`]). Keys of entities are loaded up front ([`entity`]).
+//!    are the [`Caller`], whom resolvers ask ([`Caller::require_scope`]). What its resolvers want is loaded together
+//!    ([`entity`]).
 //!    A subscription comes as Server-Sent Events or over a WebSocket, and is fed from the bus ([`Bus::watch`]).
 //! 4. Resolvers answer with [`Problem`]s, [`connection`]s and the [`scalar`]s; top-level errors are made in [`error`].
 //! 5. A change writes its [`event`] into the [`outbox`] and its [`idempotency`] key in the same transaction; the relay
@@ -33,6 +34,7 @@ pub mod idempotency;
 pub mod inbox;
 pub mod live;
 pub mod outbox;
+mod pace;
 pub mod parked;
 pub mod parts;
 pub mod peer;

@@ -316,8 +316,8 @@ impl Metrics {
         Self { recorder, _installed: metrics::set_default_local_recorder(recorder) }
     }
 
-    /// The value of a counter, as `/metrics` names it: `entity_loads_total{entity="User"}`.
-    pub fn counter(&self, name: &str) -> u64 {
+    /// The value of a counter or a gauge, as `/metrics` names it: `entity_loads_total{entity="User"}`.
+    pub fn value(&self, name: &str) -> u64 {
         let text = self.recorder.handle().render();
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|value| value.trim().parse().ok()).unwrap_or(0)

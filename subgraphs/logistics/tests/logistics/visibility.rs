@@ -299,8 +299,61 @@ async fn a_batch_of_entities_is_loaded_in_one_statement() {
         let document = "query ($representations: [_Any!]!) { _entities(representations: $representations) \
              { ... on Driver { id status vehicles { __typename } } } }";
         world.client.data(document, json!({ "representations": representations })).await;
-        assert_eq!(metrics.counter("entity_loads_total{entity=\"Driver\"}"), 1);
-        assert_eq!(metrics.counter("entity_loads_total{entity=\"Vehicle.driver\"}"), 1);
+        assert_eq!(metrics.value("entity_loads_total{entity=\"Driver\"}"), 1);
+        assert_eq!(metrics.value("entity_loads_total{entity=\"Vehicle.driver\"}"), 1);
+    })
+    .await;
+}
+
+/// Of each row of the table that says "their driver" or "their rider": whoever asks of a thousand is one statement's worth.
+#[tokio::test]
+async fn who_has_to_do_with_whom_is_one_statement_for_a_thousand() {
+    each_world(async |world| {
+        let (rider, driver) = (world.sign_in(&[]), world.driver_at(PICKUP).await);
+        let ride = world.requested_ride(&rider).await;
+        let others = |type_name: &str, id: &Value| {
+            let other = |_| json!({ "__typename": type_name, "id": world.parts.clock.new_id() });
+            let mut representations: Vec<Value> = (1..1_000).map(other).collect();
+            representations.push(json!({ "__typename": type_name, "id": id }));
+            json!({ "representations": representations })
+        };
+        let last = async |client: &Client, selection: &str, representations: Value| {
+            let document = format!("query ($representations: [_Any!]!) {{ _entities(representations: $representations) {{ {selection} }} }}");
+            client.data(&document, representations).await["_entities"][999].take()
+        };
+        let driving = &driver.account.client;
+        let loads = |metrics: &Metrics, entity: &str| metrics.value(&format!("entity_loads_total{{entity=\"{entity}\"}}"));
+
+        let metrics = Metrics::record();
+        last(driving, "... on User { riderRating }", others("User", &json!(rider.id))).await;
+        assert_eq!((loads(&metrics, "Rider.acquainted"), loads(&metrics, "Rider")), (1, 1));
+        drop(metrics);
+
+        let second = world.requested_ride(&world.sign_in(&[])).await;
+        let representations: Vec<Value> = (0..1_000)
+            .map(|number| json!({ "__typename": "Ride", "id": if number % 2 == 0 { &ride } else { &second }["id"] }))
+            .collect();
+        let metrics = Metrics::record();
+        let seen = last(driving, "... on Ride { id }", json!({ "representations": representations })).await;
+        assert_eq!(seen["id"], second["id"], "offered");
+        assert_eq!((loads(&metrics, "Ride"), loads(&metrics, "Offer")), (1, 1));
+        drop(metrics);
+
+        let mut drivers = Vec::new();
+        for _ in 0..3 {
+            drivers.push(world.driver_at(SYDNEY).await.driver_id);
+        }
+        let accept = json!({ "rideId": ride["id"], "expectedVersion": ride["version"] });
+        change(driving, "acceptRide", accept).await;
+        drivers.push(driver.driver_id.clone());
+        let representations: Vec<Value> = (0..1_000)
+            .map(|number| json!({ "__typename": "Driver", "id": drivers[number % 4] }))
+            .collect();
+        let metrics = Metrics::record();
+        let seen = last(&rider.client, "... on Driver { id location { recordedAt } }", json!({ "representations": representations })).await;
+        assert_eq!(seen["id"], json!(driver.driver_id));
+        assert!(seen["location"].is_object(), "on the way");
+        assert_eq!((loads(&metrics, "Driver"), loads(&metrics, "Ride.underWay")), (1, 1));
     })
     .await;
 }

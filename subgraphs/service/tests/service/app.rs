@@ -42,7 +42,7 @@ async fn with_app(test: impl AsyncFn(Client, Parts, InProcessPeers)) {
             name: "rides",
             sdl: service::federation_sdl(&schema),
             schema,
-            entities: Entities::new(),
+            entities: Entities::new(parts.database.read.clone()),
             access_tokens: AccessTokens::from_keys(signing_keys().public().clone()),
             allow_list: AllowList::router_only().with("logistics", &["read:users"]),
             dependencies: vec![("auth", parts.peers.auth.clone())],

@@ -75,7 +75,7 @@ async fn each_world(test: impl AsyncFn(World)) {
             name: "rides",
             sdl: service::federation_sdl(&schema),
             schema,
-            entities: Entities::new(),
+            entities: Entities::new(parts.database.read.clone()),
             access_tokens: AccessTokens::from_keys(signing_keys().public().clone()),
             allow_list: AllowList::router_only(),
             dependencies: vec![],

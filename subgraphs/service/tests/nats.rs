@@ -7,10 +7,17 @@
 #[path = "service/listener.rs"]
 mod listener;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use serde_json::json;
-use service::testing::each_database;
+use service::bus::{Handler, HandlerError};
+use service::testing::{Metrics, each_database};
 use service::{Bus, NewEvent, Outbox, Parts, Tasks};
+
+use tokio::sync::Semaphore;
 
 use listener::{Listener, record, start};
 
@@ -74,6 +81,43 @@ async fn watchers_of_every_replica_hear_of_their_entity() {
         for watcher in [&mut here, &mut there] {
             assert_eq!(watcher.next().await.unwrap().unwrap().payload, "there");
         }
+        tasks.stop().await;
+    })
+    .await;
+}
+
+/// Waits until the gauge of the consumer `held-up` has a value like this.
+async fn until_pending(metrics: &Metrics, is_so: impl Fn(u64) -> bool) {
+    let waiting = async {
+        while !is_so(metrics.value(r#"events_pending{consumer="held-up"}"#)) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    waited.expect("the events that wait are counted every few seconds");
+}
+
+/// Other tests may tell of things meanwhile, which then wait as well.
+#[tokio::test]
+async fn events_that_wait_in_the_stream_are_counted_until_they_are_taken() {
+    each_database(async |database| {
+        let metrics = Metrics::record();
+        let (parts, outbox) = start(database).await;
+        let mut tasks = Tasks::new();
+        let sender = relay(parts, &outbox, &mut tasks).await;
+        let open = Arc::new(Semaphore::new(0));
+        let held = Arc::clone(&open);
+        let handler: Handler = Arc::new(move |_| -> BoxFuture<'static, Result<(), HandlerError>> {
+            let open = Arc::clone(&held);
+            Box::pin(async move { Ok(open.acquire().await.map(drop)?) })
+        });
+        sender.bus.consume("held-up", &["thing.changed"], handler, &mut tasks);
+        for number in 1..=3 {
+            record(&sender, &outbox, sender.clock.new_id(), number).await;
+        }
+        until_pending(&metrics, |pending| pending >= 3).await;
+        open.add_permits(1);
+        until_pending(&metrics, |pending| pending == 0).await;
         tasks.stop().await;
     })
     .await;

@@ -77,8 +77,12 @@ pub fn install(
     // Spans are for traces: where there are none, nothing is kept of them.
     let logs = logs.with_filter(filter.and(filter_fn(is_line)));
     let provider = traces.map(Traces::provider).transpose()?;
-    let spans = provider.as_ref().map(|provider| spans(provider.tracer("ridegraph")));
-    let installed = tracing_subscriber::registry().with(logs).with(spans).try_init();
+    let registry = tracing_subscriber::registry().with(logs);
+    // A layer that may be none would want every span, so that the registry kept them all.
+    let installed = match &provider {
+        Some(provider) => registry.with(spans(provider.tracer("ridegraph"))).try_init(),
+        None => registry.try_init(),
+    };
     installed.map_err(|error| InstallError::Logs(error.to_string()))?;
     Ok(Telemetry(provider))
 }

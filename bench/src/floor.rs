@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use apollo_compiler::ExecutableDocument;
 use bytes::Bytes;
 use executor::{
@@ -15,7 +15,6 @@ use executor::{
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all};
-use hyper::header::AUTHORIZATION;
 use supergraph::Supergraph;
 use tokio::net::TcpListener;
 
@@ -113,14 +112,13 @@ pub async fn serve(
     let (answer, waves) = InProcess::prepare(workload)?.execute(options).await?;
     let waves: Arc<Waves> = Arc::new(waves);
     let pool: Arc<Mutex<Vec<Connection>>> = Arc::default();
-    answer_all(listener, move |request| {
+    answer_all(listener, move |asked| {
         let (answer, waves, pool) = (answer.clone(), Arc::clone(&waves), Arc::clone(&pool));
         async move {
-            let authorization =
-                request.headers().get(AUTHORIZATION).context("`authorization`")?.clone();
+            let authorization = &asked.authorization;
             for wave in waves.iter() {
                 let exchanges = wave.iter().map(|(name, body)| {
-                    let (pool, authorization) = (&pool, authorization.clone());
+                    let pool = &pool;
                     async move {
                         let pooled = lock(pool).pop();
                         let mut connection = match pooled {

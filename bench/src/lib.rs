@@ -7,6 +7,7 @@
 mod connection;
 mod federation;
 pub mod floor;
+mod http1;
 pub mod load;
 pub mod process;
 pub mod run;

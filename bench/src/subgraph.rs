@@ -25,7 +25,7 @@ pub struct Subgraph {
     data: Data,
     /// For each type, by the value of its key, the place among its entities.
     index: HashMap<String, HashMap<String, usize>>,
-    answers: RwLock<HashMap<Bytes, Bytes>>,
+    answers: RwLock<foldhash::HashMap<Bytes, Bytes>>,
 }
 
 /// `data/SUBGRAPH.json`

@@ -27,7 +27,7 @@ use crate::service_token::Clock;
 use crate::workers::Workers;
 
 /// Where GraphQL is served.
-const GRAPHQL_PATH: &str = "/graphql";
+pub(crate) const GRAPHQL_PATH: &str = "/graphql";
 /// For what never changes.
 const FOREVER: &str = "public, max-age=31536000, immutable";
 /// How long browsers remember that a page may ask.
@@ -148,7 +148,7 @@ impl Measures {
 /// The routes: `/graphql`, `/` (GraphiQL), `/health`, `/livez`, `/readyz`, `/metrics`.
 pub fn app(config: &Config, parts: AppParts) -> Serving {
     let AppParts { graph, metrics, examples, clock } = parts;
-    let app = App {
+    let app = Arc::new(App {
         graph,
         limits: config.limits.clone(),
         execution: execution(config),
@@ -160,18 +160,18 @@ pub fn app(config: &Config, parts: AppParts) -> Serving {
         subscriptions: Subscriptions::new(&config.subscriptions),
         live: Live::default(),
         clock,
-    };
+    });
     let (live, limits) = (app.live.clone(), app.limits.clone());
     let cors = cors(&config.cors, &app.forward);
     let routes = Router::new()
         .route(GRAPHQL_PATH, any(graphql).layer(cors))
         .route("/health", get(health))
         .route("/readyz", get(readyz))
-        .with_state(Arc::new(app))
+        .with_state(Arc::clone(&app))
         .route("/livez", get(|| async { "ok" }))
         .route("/metrics", get(|| async move { metrics.render() }));
     let routes = if config.graphiql.enabled { routes.merge(graphiql(&examples)) } else { routes };
-    Serving { routes, live, limits, workers: Workers::default() }
+    Serving { routes, app: Some(app), live, limits, workers: Workers::default() }
 }
 
 fn execution(config: &Config) -> executor::Options {

@@ -26,8 +26,7 @@ use crate::graphql_transport_ws::{Message, MessageKind, PROTOCOL};
 use crate::listener::{Listener, OperationId, Told, Word};
 use crate::origin::may_open_socket;
 use crate::prepared_request::PreparedRequest;
-use crate::request_context::RequestContext;
-use crate::respond::peer;
+use crate::request_context::{Peer, RequestContext};
 
 /// A close frame has room for so many bytes of reason.
 const REASON_BYTES: usize = 123;
@@ -42,7 +41,8 @@ pub(crate) async fn upgrade(
     }
     let connections = Arc::clone(&app.subscriptions.connections);
     let place = connections.try_acquire_owned().map_err(|_| RequestError::Overloaded)?;
-    let context = RequestContext::new(request.headers(), peer(&request), &app.forward);
+    let peer = request.extensions().get::<Peer>();
+    let context = RequestContext::new(request.headers(), peer, &app.forward);
     let (mut head, _) = request.into_parts();
     let upgrade = WebSocketUpgrade::from_request_parts(&mut head, &()).await;
     let upgrade = upgrade.map_err(|refused| RequestError::Malformed(refused.body_text()))?;

@@ -10,7 +10,9 @@ mod answer;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -54,8 +56,8 @@ struct Idle {
 
 /// What is posted.
 #[derive(Debug)]
-pub(crate) struct Posted {
-    pub(crate) headers: HeaderMap,
+pub(crate) struct Posted<'h> {
+    pub(crate) headers: Cow<'h, HeaderMap>,
     pub(crate) body: Bytes,
     /// Whether it may be sent again, where it is not known whether it arrived.
     pub(crate) repeatable: bool,
@@ -106,7 +108,7 @@ impl Endpoint {
     /// Posts a body and reads the answer, of at most `limit_bytes`. The caller keeps the time.
     pub(crate) async fn post(
         &self,
-        posted: Posted,
+        posted: Posted<'_>,
         limit_bytes: usize,
     ) -> Result<SubgraphResponse, SubgraphError> {
         let Posted { headers, body, repeatable } = posted;
@@ -144,7 +146,7 @@ impl Endpoint {
             head.extend_from_slice(value.as_bytes());
             head.extend_from_slice(b"\r\n");
         }
-        head.extend_from_slice(format!("content-length: {body_bytes}\r\n\r\n").as_bytes());
+        write!(head, "content-length: {body_bytes}\r\n\r\n").expect("a `Vec` takes all");
         head
     }
 

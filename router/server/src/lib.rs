@@ -30,6 +30,7 @@
 //! # }
 //! ```
 
+mod acceptor;
 mod app;
 mod client_socket;
 mod client_stream;
@@ -38,6 +39,7 @@ mod config;
 mod connections;
 mod error;
 mod event_source;
+mod front;
 mod graph;
 mod graphql_request;
 mod graphql_transport_ws;

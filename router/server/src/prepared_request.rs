@@ -46,8 +46,13 @@ impl PreparedRequest {
         self.prepared.executable.operation_type()
     }
 
+    /// Names the span that it belongs to.
+    pub(crate) fn name_span(&self) {
+        span::name(&self.context.span, self.operation_type(), self.operation_name());
+    }
+
     /// Its name, where the client gave it one.
-    pub(crate) fn operation_name(&self) -> Option<&str> {
+    fn operation_name(&self) -> Option<&str> {
         self.prepared.name.as_deref()
     }
 
@@ -68,7 +73,7 @@ impl PreparedRequest {
     /// Executes it, and tells each answer until there is no other, or nobody listens any more.
     pub(crate) async fn tell_all(mut self, app: &App, listener: &Listener) {
         self.context.span = span::operation(&self.context.headers, app.continue_clients);
-        span::name(&self.context.span, self.operation_type(), self.operation_name());
+        self.name_span();
         if self.operation_type() == OperationType::Subscription {
             return self.subscribe(app, listener).await;
         }

@@ -1,6 +1,6 @@
 //! What a client's request means for requests to subgraphs: the headers that pass, and those that never do.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Map, Value};
@@ -18,6 +18,19 @@ const ALWAYS_FORWARDED: [HeaderName; 3] = [
     HeaderName::from_static("tracestate"),
     header::USER_AGENT,
 ];
+
+/// A client's address, as subgraphs are told it.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer(HeaderValue);
+
+impl Peer {
+    /// The address alone: ports change from connection to connection.
+    pub(crate) fn of(address: SocketAddr) -> Self {
+        let address = HeaderValue::try_from(address.ip().to_canonical().to_string());
+        Self(address.expect("an address is printable"))
+    }
+}
+
 /// What a client's request means for requests to subgraphs: the headers that all of them carry.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestContext {
@@ -31,7 +44,7 @@ pub(crate) struct RequestContext {
 impl RequestContext {
     /// The headers in `forward`, and the client's address. What else it sent stays here, a service token or an address
     /// of its own making above all.
-    pub(crate) fn new(client: &HeaderMap, peer: Option<IpAddr>, forward: &[HeaderName]) -> Self {
+    pub(crate) fn new(client: &HeaderMap, peer: Option<&Peer>, forward: &[HeaderName]) -> Self {
         let mut headers = Self::of_the_router().headers;
         for name in forward {
             // A name may stand twice in the list; its values pass once.
@@ -40,9 +53,8 @@ impl RequestContext {
                 headers.append(name, value.clone());
             }
         }
-        if let Some(peer) = peer {
-            let peer = HeaderValue::try_from(peer.to_string());
-            headers.insert(FORWARDED_FOR, peer.expect("an address is printable"));
+        if let Some(Peer(address)) = peer {
+            headers.insert(FORWARDED_FOR, address.clone());
         }
         let wants_query_plan = client.get(QUERY_PLAN).is_some_and(|it| it == "true");
         Self { wants_query_plan, headers, span: Span::none() }
@@ -133,8 +145,8 @@ mod tests {
     #[test]
     fn only_what_is_named_passes_and_the_address_is_the_peers() {
         let forward: Vec<_> = always_forwarded().chain([header::AUTHORIZATION]).collect();
-        let peer = Some(IpAddr::from([203, 0, 113, 7]));
-        let context = RequestContext::new(&client(), peer, &forward);
+        let peer = Peer::of(SocketAddr::from(([203, 0, 113, 7], 40_000)));
+        let context = RequestContext::new(&client(), Some(&peer), &forward);
         let mut sent: Vec<String> = context
             .headers
             .iter()

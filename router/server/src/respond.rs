@@ -1,16 +1,14 @@
 //! Life of a request: read, prepare, execute, answer.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use futures::future::join_all;
 use http::{Request, header};
-use tracing::Span;
 
 use crate::app::App;
 use crate::client_socket::upgrade;
@@ -21,7 +19,7 @@ use crate::graphql_request::{Asked, GraphqlRequest};
 use crate::media_type::{Accepted, MediaType};
 use crate::origin::may_ask;
 use crate::prepared_request::PreparedRequest;
-use crate::request_context::RequestContext;
+use crate::request_context::{Peer, RequestContext};
 use crate::span;
 
 /// `GET` and `POST /graphql`, and WebSockets there.
@@ -30,12 +28,24 @@ pub(crate) async fn graphql(State(app): State<Arc<App>>, request: Request<Body>)
         let refused = |error: RequestError| error.into_response(MediaType::Json);
         return upgrade(app, request).await.unwrap_or_else(refused);
     }
+    let peer = request.extensions().get::<Peer>().cloned();
+    answer(&app, request, peer.as_ref()).await
+}
+
+/// Answers a request of the client at `peer`.
+pub(crate) async fn answer(
+    app: &Arc<App>,
+    request: Request<Body>,
+    peer: Option<&Peer>,
+) -> Response {
     let Some(accepted) = Accepted::of(request.headers()) else {
         return RequestError::NotAcceptable.into_response(MediaType::Json);
     };
     let started = Instant::now();
     let span = span::request(request.method(), request.headers(), app.continue_clients);
-    let answer = app.at_work(respond(&app, request, accepted, &span)).await;
+    let context = RequestContext::new(request.headers(), peer, &app.forward);
+    let context = context.within(span.clone());
+    let answer = app.at_work(respond(app, request, accepted, context)).await;
     app.measures.record(started.elapsed(), answer.as_ref().err());
     let response = match answer {
         Ok(response) => response,
@@ -50,13 +60,11 @@ async fn respond(
     app: &Arc<App>,
     request: Request<Body>,
     accepted: Accepted,
-    span: &Span,
+    context: RequestContext,
 ) -> Result<Response, RequestError> {
     if !may_ask(request.method(), request.headers(), &app.origins) {
         return Err(RequestError::ForeignOrigin);
     }
-    let context = RequestContext::new(request.headers(), peer(&request), &app.forward);
-    let context = context.within(span.clone());
     let Limits { body_bytes, batch_requests, .. } = app.limits;
     let request = match GraphqlRequest::read(request, body_bytes, batch_requests).await? {
         Asked::One(request) => request,
@@ -66,7 +74,7 @@ async fn respond(
         }
     };
     let prepared = PreparedRequest::prepare(app, request, context).await?;
-    span::name(span, prepared.operation_type(), prepared.operation_name());
+    prepared.name_span();
     if accepted.is_stream(prepared.operation_type()) {
         return Ok(stream(app, prepared));
     }
@@ -90,10 +98,4 @@ async fn answer_all(app: &App, requests: Vec<GraphqlRequest>, context: &RequestC
     }
     list.push(b']');
     list.into()
-}
-
-/// The client's address.
-pub(crate) fn peer(request: &Request<Body>) -> Option<IpAddr> {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    peer.map(|peer| peer.0.ip().to_canonical())
 }

@@ -1,5 +1,6 @@
 //! The subgraphs as the executor reaches them: with the headers that belong there, and a deadline.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -228,24 +229,27 @@ impl Subgraph {
     async fn post_before(
         &self,
         timeout: Duration,
-        posted: Posted,
+        posted: Posted<'_>,
     ) -> Result<SubgraphResponse, SubgraphError> {
         let answer = self.transport.post(posted, self.answer_bytes);
         tokio::time::timeout(timeout, answer).await.unwrap_or(Err(SubgraphError::Timeout))
     }
 
     /// A query of the router's own.
-    fn question(&self, body: Bytes) -> Posted {
-        let headers = self.headers(&RequestContext::of_the_router(), &Span::none());
-        Posted { headers, body, repeatable: true }
+    fn question(&self, body: Bytes) -> Posted<'static> {
+        let context = RequestContext::of_the_router();
+        let headers = self.headers(&context, &Span::none()).into_owned();
+        Posted { headers: Cow::Owned(headers), body, repeatable: true }
     }
 
     /// The headers of a request that belongs to a span.
-    fn headers(&self, context: &RequestContext, span: &Span) -> HeaderMap {
-        let mut headers = context.headers.clone();
-        telemetry::context::inject(span, &mut headers);
+    fn headers<'c>(&self, context: &'c RequestContext, span: &Span) -> Cow<'c, HeaderMap> {
+        let mut headers = Cow::Borrowed(&context.headers);
+        if !span.is_disabled() {
+            telemetry::context::inject(span, headers.to_mut());
+        }
         if let Some(service_token) = &self.service_token {
-            headers.insert(SERVICE_TOKEN_HEADER, service_token.current());
+            headers.to_mut().insert(SERVICE_TOKEN_HEADER, service_token.current());
         }
         headers
     }
@@ -268,7 +272,7 @@ impl Subgraph {
         context: &RequestContext,
         span: &Span,
     ) -> Result<EventSource, Failure> {
-        let mut headers = self.headers(context, span);
+        let mut headers = self.headers(context, span).into_owned();
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         let answer = match &self.subscriptions {
             SubscriptionTransport::InProcess { service } => call(service, headers, body).await,
@@ -309,7 +313,7 @@ impl Subgraph {
         headers: &[(HeaderName, HeaderValue)],
     ) -> Result<String, String> {
         let mut question = self.question(Bytes::from_static(br#"{"query":"{_service{sdl}}"}"#));
-        question.headers.extend(headers.iter().cloned());
+        question.headers.to_mut().extend(headers.iter().cloned());
         let answer =
             self.post_before(self.timeout, question).await.map_err(|error| error.to_string())?;
         let body: Answer = serde_json::from_slice(&answer.body)

@@ -44,14 +44,14 @@ impl Transport {
     /// Posts a body and reads the whole answer, of at most `limit_bytes`. The caller keeps the time.
     pub(crate) async fn post(
         &self,
-        posted: Posted,
+        posted: Posted<'_>,
         limit_bytes: usize,
     ) -> Result<SubgraphResponse, SubgraphError> {
         match self {
             Self::Http { endpoint } => endpoint.post(posted, limit_bytes).await,
             Self::Shared { url, connections } => {
                 let Posted { headers, body, .. } = posted;
-                let request = post(url.clone(), headers, Full::new(body));
+                let request = post(url.clone(), headers.into_owned(), Full::new(body));
                 // Over TLS, the two sides agree on the version.
                 let answer = match url.scheme_str() {
                     Some("https") => connections.send(request).await,
@@ -61,7 +61,7 @@ impl Transport {
             }
             Self::InProcess { service } => {
                 let Posted { headers, body, .. } = posted;
-                read(call(service, headers, body).await, limit_bytes).await
+                read(call(service, headers.into_owned(), body).await, limit_bytes).await
             }
         }
     }

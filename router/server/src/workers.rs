@@ -4,13 +4,19 @@
 //! the time. What that saves is in `bench/README.md`. What it costs: a client's connection has one thread, whatever is
 //! asked on it; so connections are dealt to the thread that has the fewest.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::StartError;
+
+/// How often a thread that has nothing to do wakes up. A runtime that is told of a deadline before all that it knows of
+/// wakes itself, by a write to itself: so there is always one that is earlier than any deadline of a request.
+const TICK: Duration = Duration::from_millis(500);
 
 /// The threads; they end when this is dropped.
 #[derive(Default)]
@@ -57,10 +63,17 @@ fn start_worker(end: CancellationToken) -> std::io::Result<Worker> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     thread::Builder::new().name("worker".to_owned()).spawn(move || {
-        runtime.block_on(end.cancelled());
+        runtime.block_on(end.run_until_cancelled_owned(tick()));
         runtime.shutdown_background();
     })?;
     Ok(Worker { runtime: handle, connection: Arc::default() })
+}
+
+async fn tick() -> Infallible {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Reads an HTTP/1.1 answer from its first byte to its last.
 
+use std::mem::MaybeUninit;
 use std::str::from_utf8;
 
 use bytes::{BufMut, Bytes};
 use executor::{SubgraphError, SubgraphResponse};
-use httparse::{EMPTY_HEADER, Header, Status};
+use httparse::{Header, ParserConfig, Status};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::http1::{Exchanged, NoAnswer};
@@ -83,17 +84,14 @@ impl<S: AsyncRead + Unpin> Reader<S> {
 
     async fn head(&mut self) -> Result<Head, SubgraphError> {
         loop {
-            let mut headers = [EMPTY_HEADER; HEADERS];
-            let mut response = httparse::Response::new(&mut headers);
-            match response.parse(self.unread()) {
-                Ok(Status::Complete(length)) => {
-                    let head = Head::of(&response);
-                    self.at += length;
-                    return head.ok_or(SubgraphError::Unreachable);
-                }
-                Ok(Status::Partial) if self.unread().len() < HEAD_BYTES => self.fill().await?,
-                _ => return Err(SubgraphError::Unreachable),
+            if let Some((head, length)) = Head::read(self.unread())? {
+                self.at += length;
+                return Ok(head);
             }
+            if self.unread().len() >= HEAD_BYTES {
+                return Err(SubgraphError::Unreachable);
+            }
+            self.fill().await?;
         }
     }
 
@@ -181,6 +179,21 @@ fn chunk_length(digits: &[u8]) -> Option<usize> {
 }
 
 impl Head {
+    /// A head, and how long it is; `None` where more of it is to come.
+    fn read(unread: &[u8]) -> Result<Option<(Self, usize)>, SubgraphError> {
+        let mut headers = [const { MaybeUninit::uninit() }; HEADERS];
+        let mut response = httparse::Response::new(&mut []);
+        let config = ParserConfig::default();
+        match config.parse_response_with_uninit_headers(&mut response, unread, &mut headers) {
+            Ok(Status::Complete(length)) => {
+                let head = Self::of(&response).ok_or(SubgraphError::Unreachable)?;
+                Ok(Some((head, length)))
+            }
+            Ok(Status::Partial) => Ok(None),
+            Err(_) => Err(SubgraphError::Unreachable),
+        }
+    }
+
     /// `None` where it contradicts itself.
     fn of(response: &httparse::Response<'_, '_>) -> Option<Self> {
         let status = response.code?;

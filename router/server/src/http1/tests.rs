@@ -8,8 +8,8 @@ use super::*;
 
 const LIMIT: usize = 50;
 
-fn posted(repeatable: bool) -> Posted {
-    Posted { headers: HeaderMap::new(), body: Bytes::from_static(b"{}"), repeatable }
+fn posted(repeatable: bool) -> Posted<'static> {
+    Posted { headers: Cow::default(), body: Bytes::from_static(b"{}"), repeatable }
 }
 
 /// Posts `{}` for each connection's script: what the peer answers to each request there, before it closes.

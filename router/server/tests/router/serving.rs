@@ -147,3 +147,16 @@ async fn what_is_asked_while_the_router_ends_is_answered_and_ends_its_connection
     assert_eq!(request.await.unwrap().header("connection"), "close");
     served.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn connections_that_nobody_has_taken_yet_are_answered_before_the_router_ends() {
+    for _ in 0..20 {
+        let serving = app_of(CurrentGraph::default(), &Config::default());
+        let listener = server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = TcpStream::connect(address).await.unwrap();
+        waiting.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        server::serve(listener, serving, async {}).await.unwrap();
+        assert!(rest(waiting).await.starts_with("HTTP/1.1 200 OK"));
+    }
+}

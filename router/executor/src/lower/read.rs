@@ -1,10 +1,10 @@
 //! Lowers the selection sets of subgraph requests to readers of their answers.
 
+use apollo_compiler::Name;
+use apollo_compiler::ast::OperationType;
 use planner::{FetchField, FetchSelection, FetchSelectionSet};
 
 use crate::json::quoted;
-use apollo_compiler::Name;
-
 use crate::lower::Lowering;
 use crate::program::{
     FieldId, Reader, ReaderId, ReaderKey, ReaderKind, ReaderTarget, ShapeId, SlotId, TypeId,
@@ -67,6 +67,13 @@ impl<'a> Lowering<'a> {
         is_object.then(|| self.program.types.intern(name))
     }
 
+    /// Whether it is a root type, which a subgraph may call by another name.
+    fn is_root(&self, name: &Name) -> bool {
+        let operations =
+            [OperationType::Query, OperationType::Mutation, OperationType::Subscription];
+        operations.iter().any(|it| self.supergraph.root_type(*it) == Some(name))
+    }
+
     pub(super) fn add_reader(&mut self, reader: Reader) -> ReaderId {
         self.program.readers.push(reader);
         ReaderId(u32::try_from(self.program.readers.len() - 1).expect("operations are limited"))
@@ -113,6 +120,9 @@ impl<'a> Lowering<'a> {
             keys.len() - 1
         });
         let Some(output) = &field.output else { return };
+        if field.name == "__typename" && type_name.is_some_and(|name| self.is_root(name)) {
+            return;
+        }
         let slot = self.slot(shape, output);
         let field_id = self.field_id(field);
         let below_type = type_name.and_then(|type_name| self.type_below(type_name, &field.name));

@@ -50,7 +50,7 @@ pub(crate) struct DraftBatch {
 pub(crate) type DraftRepresentations = IndexMap<TypeId, DraftRepresentation>;
 
 /// How objects of a class are represented.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct DraftRepresentation {
     /// Whether all objects at the path are of the class.
     pub(crate) any: bool,

@@ -108,7 +108,7 @@ pub struct Representation {
 }
 
 /// A part of a representation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RepresentationSelection {
     /// A field: the value of the object's entry `input` goes under `name`.
     Field {

@@ -40,6 +40,7 @@ impl<'a> Merge<'a> {
         for field in fields.values() {
             self.field(name, definitions, field, out);
         }
+        self.interface_object_fields(name, &interfaces, &fields, out);
         out.push_str("}\n\n");
         self.hint_partial_fields(
             "INCONSISTENT_INTERFACE_VALUE_TYPE_FIELD",
@@ -97,7 +98,8 @@ impl<'a> Merge<'a> {
         fields
     }
 
-    /// Fields that interface objects add to an implementing type: no subgraph resolves them on the type itself.
+    /// Fields that interface objects add to a type that implements the interface: no subgraph resolves them on the type
+    /// itself.
     fn interface_object_fields(
         &mut self,
         type_name: &Name,

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use supergraph::{SubgraphId, TypeId};
 
 use super::Builder;
 use crate::alias::separate_conflicts;
-use crate::draft::{Draft, DraftBatch, DraftId, DraftRepresentation, DraftRequest};
+use crate::draft::{
+    Draft, DraftBatch, DraftId, DraftRepresentation, DraftRepresentations, DraftRequest,
+};
 use crate::merge::merge;
 use crate::selection::SelectionId;
 use crate::{
@@ -61,11 +64,7 @@ impl Builder<'_> {
         let condition = self.condition(batch.set);
         EntityBatch {
             path: ResponsePath(batch.path.clone()),
-            representations: batch
-                .representations
-                .iter()
-                .map(|(class, representation)| self.representation(*class, representation))
-                .collect(),
+            representations: self.representations(&batch.representations),
             context: batch.context.clone(),
             selection_set: self.finished(batch.set, None, subgraph, &condition),
             condition,
@@ -90,11 +89,18 @@ impl Builder<'_> {
         finished
     }
 
-    fn representation(&self, class: TypeId, draft: &DraftRepresentation) -> Representation {
-        Representation {
-            runtime_types: if draft.any { Arc::new([]) } else { self.runtime_types([class]) },
-            typename: draft.typename.clone(),
-            fields: draft.fields.clone(),
+    /// How objects are represented; classes that are represented alike stand together.
+    fn representations(&self, drafts: &DraftRepresentations) -> Vec<Representation> {
+        let mut alike: IndexMap<&DraftRepresentation, Vec<TypeId>> = IndexMap::new();
+        for (class, representation) in drafts {
+            alike.entry(representation).or_default().push(*class);
         }
+        let representation =
+            |(draft, classes): (&DraftRepresentation, Vec<TypeId>)| Representation {
+                runtime_types: if draft.any { Arc::new([]) } else { self.runtime_types(classes) },
+                typename: draft.typename.clone(),
+                fields: draft.fields.clone(),
+            };
+        alike.into_iter().map(representation).collect()
     }
 }

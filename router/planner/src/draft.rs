@@ -46,6 +46,17 @@ pub(crate) struct DraftBatch {
     pub(crate) set: SelectionId,
 }
 
+impl DraftBatch {
+    /// Adds values of contexts.
+    pub(crate) fn add_context(&mut self, values: Vec<ContextValue>) {
+        for value in values {
+            if !self.context.contains(&value) {
+                self.context.push(value);
+            }
+        }
+    }
+}
+
 /// How objects are represented, by their class.
 pub(crate) type DraftRepresentations = IndexMap<TypeId, DraftRepresentation>;
 
@@ -84,13 +95,31 @@ impl Drafts {
             draft.subgraph == subgraph
                 && draft.step == step
                 && batches[0].path == batch.path
-                && batches[0].context == batch.context
                 && agree(&batches[0].representations, &batch.representations)
                 && {
                     let before = self.ancestors(*id);
                     depends_on.iter().all(|needed| before.contains(needed))
                 }
         })
+    }
+
+    /// Whether a fetch can wait for all of these, none of which waits for it.
+    pub(crate) fn can_wait(&self, id: DraftId, ready: &BTreeSet<DraftId>) -> bool {
+        ready.iter().all(|needed| *needed != id && !self.ancestors(*needed).contains(&id))
+    }
+
+    /// Adds values of contexts to a fetch of entities, which then waits for the fetches that bring them.
+    pub(crate) fn add_context(
+        &mut self,
+        id: DraftId,
+        values: Vec<ContextValue>,
+        ready: &BTreeSet<DraftId>,
+    ) {
+        let draft = &mut self.all[id];
+        if let DraftRequest::Entities(batches) = &mut draft.request {
+            batches[0].add_context(values);
+            draft.depends_on.extend(ready);
+        }
     }
 
     /// The fetch that asks for fields of the query's root type at a path below the root, and its selection set.

@@ -1,14 +1,17 @@
 //! Merges requests that need not be apart.
 //!
 //! Two fetches to one subgraph become one where neither waits for the other and nothing ends later for it, counted in
-//! rounds: into one batch where they are for the same objects, else into one request with several batches.
+//! rounds: into one batch where they are for the same objects, or ask for the same of objects of different types, else
+//! into one request with several batches.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
+use apollo_compiler::Name;
 use supergraph::SubgraphId;
 
-use crate::draft::{DraftBatch, DraftId, DraftRequest, Drafts, agree, represent};
+use crate::PathElement;
+use crate::draft::{Draft, DraftBatch, DraftId, DraftRequest, Drafts, agree, represent};
 use crate::selection::Selections;
 
 /// What two fetches must have in common.
@@ -24,6 +27,60 @@ pub(crate) fn merge(drafts: &mut Drafts, selections: &mut Selections) {
     while let Some((early, late)) = mergeable(drafts) {
         join(drafts, early, late, selections);
     }
+    while let Some((from, into)) = unitable(drafts, selections) {
+        join(drafts, from, into, selections);
+    }
+}
+
+/// Two fetches in context that ask for the same of objects of different types.
+fn unitable(drafts: &Drafts, selections: &Selections) -> Option<(DraftId, DraftId)> {
+    let in_context: Vec<(DraftId, &Draft, &DraftBatch)> = drafts
+        .order()
+        .into_iter()
+        .filter_map(|id| match &drafts.all[id].request {
+            DraftRequest::Entities(batches) => Some((id, &drafts.all[id], batches.first()?)),
+            DraftRequest::Root { .. } => None,
+        })
+        .filter(|(_, _, batch)| !batch.context.is_empty())
+        .collect();
+    in_context.iter().enumerate().find_map(|(index, (into, draft, batch))| {
+        let mut others = in_context[index + 1..].iter();
+        let (from, ..) = others.find(|(from, other, more)| {
+            (draft.subgraph, draft.step) == (other.subgraph, other.step)
+                && batch.context == more.context
+                && unite(batch, more, selections).is_some()
+                && !drafts.ancestors(*from).contains(into)
+        })?;
+        Some((*from, *into))
+    })
+}
+
+/// The path to the objects of both batches, where these ask for the same.
+fn unite(a: &DraftBatch, b: &DraftBatch, selections: &Selections) -> Option<Vec<PathElement>> {
+    let asked = |batch: &DraftBatch| {
+        let condition = selections.condition(batch.set);
+        (selections.finish(batch.set, &condition), condition)
+    };
+    let path = united_path(&a.path, &b.path)?;
+    let is_same = agree(&a.representations, &b.representations) && asked(a) == asked(b);
+    is_same.then_some(path)
+}
+
+/// The path that leads where either leads: they differ in the types of objects at one step.
+fn united_path(a: &[PathElement], b: &[PathElement]) -> Option<Vec<PathElement>> {
+    let differs = a.iter().zip(b).position(|(a, b)| a != b)?;
+    let (PathElement::TypeCondition(ours), PathElement::TypeCondition(theirs)) =
+        (&a[differs], &b[differs])
+    else {
+        return None;
+    };
+    if a[differs + 1..] != b[differs + 1..] {
+        return None;
+    }
+    let types: BTreeSet<Name> = ours.iter().chain(theirs.iter()).cloned().collect();
+    let mut path = a.to_vec();
+    path[differs] = PathElement::TypeCondition(types.into_iter().collect());
+    Some(path)
 }
 
 /// Merges those that start in the same round: they never wait for each other.
@@ -111,6 +168,15 @@ fn add_batch(known: &mut Vec<DraftBatch>, batch: DraftBatch, selections: &mut Se
             represent(&mut known.representations, batch.representations);
             selections.merge(known.set, batch.set);
         }
-        None => known.push(batch),
+        None => match known.iter_mut().find_map(|known| {
+            let path = unite(known, &batch, selections)?;
+            Some((known, path))
+        }) {
+            Some((known, path)) => {
+                known.path = path;
+                represent(&mut known.representations, batch.representations);
+            }
+            None => known.push(batch),
+        },
     }
 }

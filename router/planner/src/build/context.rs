@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use apollo_compiler::ast::VariableDefinition;
 use apollo_compiler::{Name, Node};
-use supergraph::{ContextArgument, FieldSet};
+use supergraph::{ContextArgument, FieldSet, SubgraphId, TypeId};
 
 use super::{Builder, Placements, Position, Touched, add_placements};
 use crate::demand::Demand;
+use crate::draft::DraftRequest;
 use crate::entry_name::position;
 use crate::{Condition, ContextValue, PathElement, PlanError, ResponsePath};
 
@@ -51,6 +52,52 @@ pub(super) struct Contextual {
 }
 
 impl Builder<'_> {
+    /// Asks for a field with contextual arguments where its object stands, without a request of its own: the fetch of
+    /// entities there can take up the values, where they are set no further down than these entities.
+    pub(super) fn without_hop(
+        &mut self,
+        to: SubgraphId,
+        demand: &Rc<Demand>,
+        classes: &[TypeId],
+        at: &Position,
+    ) -> Result<Option<Touched>, PlanError> {
+        let DraftRequest::Entities(batches) = &self.drafts.all[at.draft].request else {
+            return Ok(None);
+        };
+        let entered = batches[0].path.len();
+        let needs = self.search.needs(demand, classes[0], to);
+        let is_alike = classes.iter().all(|class| {
+            let other = self.search.needs(demand, *class, to);
+            other.requires.is_none() && other.context == needs.context
+        });
+        if to != at.subgraph || needs.context.is_empty() || !is_alike {
+            return Ok(None);
+        }
+        let is_always = at.condition.and(&demand.condition).is_always();
+        let is_there = |argument: &ContextArgument| {
+            let above = self.sets_context(&argument.context, at);
+            above.is_some_and(|above| {
+                above.path.len() <= entered
+                    && (!argument.ty.is_non_null() || (is_always && self.all_set(argument, &above)))
+            })
+        };
+        if !needs.context.iter().all(is_there) {
+            return Ok(None);
+        }
+        let Contextual { demand, values, ready } = self.contextual(demand, needs.context, at)?;
+        if !self.drafts.can_wait(at.draft, &ready) {
+            return Ok(None);
+        }
+        self.drafts.add_context(at.draft, values, &ready);
+        self.local(&demand, classes, at).map(Some)
+    }
+
+    /// Whether all objects at a position set a context: where one does not, null is sent, which not all may be.
+    fn all_set(&self, argument: &ContextArgument, above: &Position) -> bool {
+        let graph = self.search.supergraph.query_graph();
+        above.classes().iter().all(|class| graph.sets_context(class, &argument.context))
+    }
+
     /// Gets the values of contexts for the arguments of a field.
     pub(super) fn contextual(
         &mut self,

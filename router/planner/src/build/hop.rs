@@ -49,6 +49,14 @@ impl<'a> Builder<'a> {
             return self.reenter(to, wanted, at);
         }
         let mut touched = Touched::new();
+        let mut apart: Vec<Wanted> = Vec::new();
+        for (demand, classes) in wanted {
+            match self.without_hop(to, demand, classes, at)? {
+                Some(here) => touched.extend(here),
+                None => apart.push((demand.clone(), classes.clone())),
+            }
+        }
+        let wanted = apart.as_slice();
         for (hop, classes) in self.hop_groups(to, wanted, at) {
             let ready = self.keys(&hop, &classes, wanted, at)?;
             touched.extend(&ready);
@@ -279,6 +287,7 @@ impl<'a> Builder<'a> {
         if let Some(draft) = self.drafts.joinable(to, self.step, &batch, &ready)
             && let DraftRequest::Entities(batches) = &mut self.drafts.all[draft].request
         {
+            batches[0].add_context(batch.context);
             represent(&mut batches[0].representations, batch.representations);
             return (draft, batches[0].set);
         }

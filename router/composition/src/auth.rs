@@ -150,14 +150,16 @@ impl<'a> Requirements<'a> {
     }
 }
 
-/// Whether all of `own` (each a choice) implies each of `others`: one of them must, all of whose lists have a list of the
-/// other within. What only their combination implies is not seen, and so refused.
+/// Whether all of `own` (each a choice) imply each of `others`: however a reader meets them, one list of the other is had.
 fn implies(own: &[Alternatives<'_>], others: &[Alternatives<'_>]) -> bool {
-    others.iter().all(|other| {
-        own.iter().any(|choice| {
-            choice.iter().all(|names| other.iter().any(|needed| needed.is_subset(names)))
-        })
-    })
+    let met = own.iter().fold(vec![BTreeSet::new()], |met, choice| {
+        let with = |had: &BTreeSet<_>| choice.iter().map(|names| had | names).collect::<Vec<_>>();
+        met.iter().flat_map(with).collect()
+    });
+    let is_met = |other: &Alternatives<'_>| {
+        met.iter().all(|had| other.iter().any(|needed| needed.is_subset(had)))
+    };
+    others.iter().all(is_met)
 }
 
 fn alternatives<'a>(directive: &'a Directive, argument: &str) -> Alternatives<'a> {

@@ -81,7 +81,7 @@ pub const CODES: &[Code] = &[
     error("INVALID_LINK_IDENTIFIER", "The URL of a `@link` does not end in a name and a version."),
     error(
         "LINK_IMPORT_NAME_MISMATCH",
-        "Subgraphs import a composed directive under different names.",
+        "Subgraphs import a directive of the federation that the supergraph has under different names.",
     ),
     error("INVALID_SUBGRAPH_NAME", "A subgraph's name is taken, or means something else."),
     error(
@@ -245,7 +245,7 @@ pub const CODES: &[Code] = &[
         "LIST_SIZE_INVALID_SLICING_ARGUMENT",
         "A slicing argument is no integer argument of the field.",
     ),
-    error("LIST_SIZE_INVALID_SIZED_FIELD", "A sized field is no list of the field's type."),
+    error("LIST_SIZE_INVALID_SIZED_FIELD", "A sized field is not there."),
     // Authorization.
     error("AUTH_REQUIREMENTS_APPLIED_ON_INTERFACE", "An interface has requirements of its own."),
     error(

@@ -6,14 +6,6 @@ use apollo_compiler::{Name, Node, Schema};
 
 use crate::subgraph::all_fields;
 
-/// The types of a schema, and how their values are written.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Values<'a> {
-    pub(crate) schema: &'a Schema,
-    /// Federation 1 took the name of an enum value as a string.
-    pub(crate) names_are_texts: bool,
-}
-
 /// A default that is not a value of its type.
 pub(crate) struct WrongDefault<'a> {
     /// `Query.user(role:)` or `Filter.role`.
@@ -32,16 +24,16 @@ impl WrongDefault<'_> {
 }
 
 /// The defaults of a schema that are not values of their types, which the validator leaves to its users.
-pub(crate) fn wrong_defaults(values: Values<'_>) -> Vec<WrongDefault<'_>> {
+pub(crate) fn wrong_defaults(schema: &Schema) -> Vec<WrongDefault<'_>> {
     let mut wrong = Vec::new();
     let mut check = |coordinate: &dyn Fn() -> String, definition| {
         let definition: &Node<InputValueDefinition> = definition;
         let Some(default) = definition.default_value.as_deref() else { return };
-        if !is_value(values, default, &definition.ty) {
+        if !is_value(schema, default, &definition.ty) {
             wrong.push(WrongDefault { coordinate: coordinate(), definition, default });
         }
     };
-    for ty in values.schema.types.values().filter(|ty| !ty.is_built_in()) {
+    for ty in schema.types.values().filter(|ty| !ty.is_built_in()) {
         for field in all_fields(ty).into_iter().flat_map(|fields| fields.values()) {
             for argument in &field.arguments {
                 let coordinate = || format!("{}.{}({}:)", ty.name(), field.name, argument.name);
@@ -58,7 +50,7 @@ pub(crate) fn wrong_defaults(values: Values<'_>) -> Vec<WrongDefault<'_>> {
 }
 
 /// Whether a value, as it is written in a schema, is one of a type.
-pub(crate) fn is_value(values: Values<'_>, value: &Value, ty: &Type) -> bool {
+pub(crate) fn is_value(schema: &Schema, value: &Value, ty: &Type) -> bool {
     if value.as_variable().is_some() {
         return false;
     }
@@ -67,26 +59,26 @@ pub(crate) fn is_value(values: Values<'_>, value: &Value, ty: &Type) -> bool {
     }
     match (value, ty.is_list()) {
         (Value::List(items), true) => {
-            items.iter().all(|item| is_value(values, item, ty.item_type()))
+            items.iter().all(|item| is_value(schema, item, ty.item_type()))
         }
         // A single value stands for a list of one.
-        (_, true) => is_value(values, value, ty.item_type()),
-        (_, false) => is_named_value(values, value, ty.inner_named_type()),
+        (_, true) => is_value(schema, value, ty.item_type()),
+        (_, false) => is_named_value(schema, value, ty.inner_named_type()),
     }
 }
 
-fn is_named_value(values: Values<'_>, value: &Value, name: &Name) -> bool {
-    match (values.schema.types.get(name), value) {
+fn is_named_value(schema: &Schema, value: &Value, name: &Name) -> bool {
+    match (schema.types.get(name), value) {
         (Some(ExtendedType::Enum(enumeration)), Value::Enum(value)) => {
             enumeration.values.contains_key(value)
         }
-        // Federation 1 took the name of an enum value as a string.
-        (Some(ExtendedType::Enum(enumeration)), Value::String(value)) if values.names_are_texts => {
+        // The field takes the name of an enum value as a string, too, as code-first libraries print it.
+        (Some(ExtendedType::Enum(enumeration)), Value::String(value)) => {
             enumeration.values.contains_key(value.as_str())
         }
         (Some(ExtendedType::InputObject(input)), Value::Object(fields)) => {
             fields.iter().all(|(name, value)| {
-                input.fields.get(name).is_some_and(|field| is_value(values, value, &field.ty))
+                input.fields.get(name).is_some_and(|field| is_value(schema, value, &field.ty))
             }) && input.fields.values().all(|field| {
                 !field.is_required() || fields.iter().any(|(name, _)| *name == field.name)
             })

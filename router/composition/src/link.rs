@@ -31,6 +31,8 @@ pub(crate) struct Link {
     pub(crate) name: String,
     /// From the subgraph's name of a directive to the specification's.
     canonical: BTreeMap<String, &'static str>,
+    /// From the specification's name of a directive to the one that the subgraph imports it by.
+    pub(crate) imported: BTreeMap<&'static str, String>,
     /// The subgraph's names of the federation's scalars.
     scalars: BTreeSet<String>,
     /// The other specifications that the subgraph links.
@@ -80,6 +82,7 @@ impl Link {
             version: None,
             name,
             canonical: BTreeMap::new(),
+            imported: BTreeMap::new(),
             scalars: BTreeSet::new(),
             features: Vec::new(),
             upgrade: None,
@@ -90,6 +93,7 @@ impl Link {
                 let names = federation.federation_names(&mut errors);
                 link.version = federation.url.version;
                 link.canonical = names.directives;
+                link.imported = names.imported;
                 link.scalars = names.scalars;
                 link.features = links.iter().filter_map(Linked::feature).collect();
             }
@@ -111,7 +115,10 @@ impl Link {
     /// A specification that federation includes, linked by itself. It may be newer than the linked federation.
     fn add_included(&mut self, linked: &Linked<'_>, errors: &mut Vec<LinkError>) {
         let Some(included) = linked.included() else { return };
-        self.canonical.extend(linked.included_names(included, errors));
+        let (names, imported) = linked.included_names(included, errors);
+        self.canonical.extend(names);
+        self.canonical.extend(imported.iter().cloned());
+        self.imported.extend(imported.into_iter().map(|(name, directive)| (directive, name)));
         let needed = (2, included.since);
         if let Some(version) = self.version.filter(|version| *version < needed) {
             self.version = Some(needed);

@@ -94,6 +94,7 @@ pub(crate) fn merge(subgraphs: &[Subgraph]) -> Result<(String, Vec<Hint>), Vec<C
         merge.ty(name, definitions, &mut body);
     }
     merge.check_requirements();
+    merge.check_composed_names();
     let executable_directives = merge.executable_directives();
     if merge.errors.is_empty() {
         Ok((print::supergraph(&merge, &executable_directives, &body), merge.hints))
@@ -231,7 +232,8 @@ impl<'a> Merge<'a> {
     fn check_base(&mut self, name: &Name, definitions: &[TypeIn<'_>]) {
         let extends = |definition: &TypeIn<'_>| {
             let subgraph = &self.subgraphs[definition.subgraph];
-            !subgraph.is_root(name) && subgraph.only_extends(definition.ty)
+            let is_alone = definitions.len() == 1 && subgraph.expects_another(definition.ty);
+            !subgraph.is_root(name) && (subgraph.only_extends(definition.ty) || is_alone)
         };
         if definitions.iter().all(extends) {
             let subgraphs: Vec<usize> =

@@ -15,10 +15,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
+use apollo_compiler::ast::FieldDefinition;
 use apollo_compiler::{Name, name};
 use supergraph::{LabelId, Labels, SubgraphId, Supergraph, SupergraphError};
 
-use crate::default::{Values, wrong_defaults};
+use crate::default::wrong_defaults;
 use crate::error::{CompositionError, SubgraphLocation};
 use context::{Contexts, Given};
 use operation::Step;
@@ -38,8 +39,7 @@ pub(crate) fn check(supergraph_sdl: &str) -> Vec<CompositionError> {
     match Supergraph::parse(supergraph_sdl) {
         Ok(supergraph) => {
             // Enum values that not all know are gone, and so are input fields; defaults may have used them.
-            let values = Values { schema: supergraph.schema(), names_are_texts: true };
-            let wrong = wrong_defaults(values);
+            let wrong = wrong_defaults(supergraph.schema());
             if wrong.is_empty() {
                 return check_with_labels(&supergraph);
             }
@@ -161,6 +161,11 @@ impl<'a> Walk<'a> {
         for (_, root) in self.supergraph.api_schema().schema_definition.iter_root_operations() {
             self.arrive(root.name.clone(), &BTreeSet::new(), &Given::new(), None);
         }
+        self.walk(state_limit, error_count)
+    }
+
+    /// Walks what is queued, to the same end.
+    fn walk(mut self, state_limit: usize, error_count: usize) -> Vec<CompositionError> {
         let mut walked = 0;
         while let Some((_, state)) = self.queue.pop_first() {
             if self.errors.len() >= error_count {
@@ -262,30 +267,93 @@ impl<'a> Walk<'a> {
     fn leave(&mut self, state: &State) {
         let api_schema = self.supergraph.api_schema();
         let Some(object) = api_schema.get_object(&state.object) else { return };
-        let below =
-            self.contexts.below(&state.object, &state.positions, &state.given, &mut self.reach);
+        let roots = &api_schema.schema_definition;
+        let is_mutation = roots.mutation.as_ref().is_some_and(|root| root.name == state.object);
         for field in object.fields.values() {
             let positions = self.with_contexts(state, &field.name);
-            match self.reach.field(&state.object, &positions, &field.name) {
-                None => self.report(state, &field.name),
-                Some(Reached::Leaf) => {}
-                Some(Reached::Objects(objects)) => {
-                    let is_abstract = api_schema.get_object(field.ty.inner_named_type()).is_none();
-                    for (runtime_type, positions) in objects {
-                        if api_schema.get_object(&runtime_type).is_none() {
-                            continue;
-                        }
-                        let step = Step {
-                            before: state.last_step.clone(),
-                            parent: state.object.clone(),
-                            field: field.name.clone(),
-                            type_condition: is_abstract.then(|| runtime_type.clone()),
-                        };
-                        self.arrive(runtime_type, &positions, &below, Some(Rc::new(step)));
-                    }
+            if is_mutation && positions.len() > 1 {
+                if let Some(caller) = self.caller(state, field, &positions) {
+                    self.follow(state, field, &BTreeSet::from([caller]));
                 }
+            } else if !self.follow(state, field, &positions) {
+                self.report(state, &field.name);
             }
         }
+    }
+
+    /// Arrives at what a field leads to from these positions; whether any of them resolves it.
+    fn follow(
+        &mut self,
+        state: &State,
+        field: &FieldDefinition,
+        positions: &BTreeSet<Position>,
+    ) -> bool {
+        let api_schema = self.supergraph.api_schema();
+        let Some(reached) = self.reach.field(&state.object, positions, &field.name) else {
+            return false;
+        };
+        let Reached::Objects(objects) = reached else { return true };
+        let below =
+            self.contexts.below(&state.object, &state.positions, &state.given, &mut self.reach);
+        let is_abstract = api_schema.get_object(field.ty.inner_named_type()).is_none();
+        for (runtime_type, positions) in objects {
+            if api_schema.get_object(&runtime_type).is_none() {
+                continue;
+            }
+            let step = Step {
+                before: state.last_step.clone(),
+                parent: state.object.clone(),
+                field: field.name.clone(),
+                type_condition: is_abstract.then(|| runtime_type.clone()),
+            };
+            self.arrive(runtime_type, &positions, &below, Some(Rc::new(step)));
+        }
+        true
+    }
+
+    /// Where a mutation is called: once, so that one of the subgraphs that resolve it has to be enough for all that may
+    /// be asked of its result. `None` if none is, which is reported.
+    fn caller(
+        &mut self,
+        state: &State,
+        field: &FieldDefinition,
+        positions: &BTreeSet<Position>,
+    ) -> Option<Position> {
+        let mut failures = Vec::new();
+        for position in positions {
+            let alone = BTreeSet::from([position.clone()]);
+            let labels = self.reach.labels().clone();
+            let mut walk = Walk::new(self.supergraph, labels, Order::SmallestFirst);
+            if !walk.follow(state, field, &alone) {
+                continue;
+            }
+            match walk.walk(STATE_LIMIT, 1).pop() {
+                None => return Some(position.clone()),
+                Some(error) => failures.push((position.subgraph, error)),
+            }
+        }
+        if failures.len() == 1 {
+            self.errors.extend(failures.into_iter().map(|(_, error)| error));
+            return None;
+        }
+        if failures.is_empty() {
+            self.report(state, &field.name);
+            return None;
+        }
+        let reasons: Vec<String> = failures
+            .iter()
+            .map(|(subgraph, error)| {
+                format!("from `{}`: {}", self.supergraph.subgraph(*subgraph).name, error.message)
+            })
+            .collect();
+        let message = format!(
+            "mutation `{}` is called once, and no subgraph that resolves it is enough for all of its result: {}",
+            field.name,
+            reasons.join("; ")
+        );
+        let locations = failures.iter().map(|(subgraph, _)| self.location(*subgraph)).collect();
+        self.errors.push(CompositionError { code: "SATISFIABILITY_ERROR", message, locations });
+        None
     }
 
     /// The positions of a state at which a field has the contexts that it takes values from.

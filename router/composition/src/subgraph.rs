@@ -18,7 +18,7 @@ pub(crate) use self::context::{ContextValue, selection_text};
 use self::document::Parsed;
 use self::field_use::FieldUse;
 use crate::SubgraphSource;
-use crate::default::{Values, is_value};
+use crate::default::is_value;
 use crate::error::{CompositionError, SubgraphLocation};
 use crate::link::{Link, LinkError, text};
 
@@ -220,13 +220,23 @@ impl Subgraph {
             && !(self.extensions.contains(ty.name()) && self.is_key_field(ty, &field.name))
     }
 
-    /// Whether the field or its type says `@external`; on a type or an interface's field it meant nothing in Federation 1.
+    /// Whether the field or its declaration says `@external`; on a type or an interface's field it meant nothing in
+    /// Federation 1.
     pub(crate) fn is_marked_external(&self, ty: &ExtendedType, field: &FieldDefinition) -> bool {
         if ty.is_interface() && self.link.version.is_none() {
             return false;
         }
         self.link.field_has(&field.directives, "external")
-            || (self.link.version.is_some() && self.link.has(ty.directives(), "external"))
+            || (self.link.version.is_some() && self.declaration_has(ty, &field.name, "external"))
+    }
+
+    /// Whether the `type` or `extend type` that declares the field carries a directive: it speaks for its own fields.
+    fn declaration_has(&self, ty: &ExtendedType, field: &Name, canonical: &'static str) -> bool {
+        let Some(field) = all_fields(ty).and_then(|fields| fields.get(field)) else { return false };
+        ty.directives().iter().any(|directive| {
+            directive.origin == field.origin
+                && self.link.canonical(&directive.name) == Some(canonical)
+        })
     }
 
     /// Whether the field is external, or for an interface's field, whether it is in an implementing type.
@@ -240,8 +250,7 @@ impl Subgraph {
 
     /// Whether a value, as it is written in the SDL, is one of a type.
     pub(crate) fn is_value(&self, value: &Value, ty: &Type) -> bool {
-        let names_are_texts = self.link.version.is_none();
-        is_value(Values { schema: &self.schema, names_are_texts }, value, ty)
+        is_value(&self.schema, value, ty)
     }
 
     /// The object types that implement an interface.
@@ -270,7 +279,7 @@ impl Subgraph {
         }
         self.link.version.is_none()
             || self.link.field_has(&field.directives, "shareable")
-            || self.link.has(ty.directives(), "shareable")
+            || self.declaration_has(ty, &field.name, "shareable")
             || self.field_use.keys.contains(&(ty.name().clone(), field.name.clone()))
     }
 
@@ -362,6 +371,36 @@ impl Subgraph {
     /// Whether the type is extended here and defined nowhere here.
     pub(crate) fn only_extends(&self, ty: &ExtendedType) -> bool {
         self.orphans.contains(ty.name())
+    }
+
+    /// Whether the type says `@extends` in Federation 1, where it means that another subgraph has it, too.
+    pub(crate) fn expects_another(&self, ty: &ExtendedType) -> bool {
+        self.link.version.is_none() && self.extensions.contains(ty.name())
+    }
+
+    /// Whether a directive stands on any type, field, argument or enum value.
+    pub(crate) fn applies(&self, directive: &str) -> bool {
+        self.schema.types.values().any(|ty| {
+            let fields = all_fields(ty).into_iter().flat_map(IndexMap::values);
+            let in_fields = |field: &Component<FieldDefinition>| {
+                field.directives.has(directive)
+                    || field.arguments.iter().any(|argument| argument.directives.has(directive))
+            };
+            let in_input = || {
+                let input = ty.as_input_object();
+                let fields = input.into_iter().flat_map(|input| input.fields.values());
+                fields.into_iter().any(|field| field.directives.has(directive))
+            };
+            let in_enum = || {
+                let enumeration = ty.as_enum();
+                let values = enumeration.into_iter().flat_map(|ty| ty.values.values());
+                values.into_iter().any(|value| value.directives.has(directive))
+            };
+            ty.directives().has(directive)
+                || fields.into_iter().any(in_fields)
+                || in_input()
+                || in_enum()
+        })
     }
 
     /// Where an element stands in the SDL.

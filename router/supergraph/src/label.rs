@@ -25,7 +25,7 @@ pub struct Moving {
 
 /// The labels that are on for one request. It remembers which were asked for, so that a plan can be used again where the
 /// others differ.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Labels {
     on: Vec<LabelId>,
     asked: RefCell<BTreeMap<LabelId, bool>>,

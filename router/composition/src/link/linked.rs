@@ -16,9 +16,14 @@ use super::{Feature, LinkError, text};
 pub(super) struct FederationNames {
     /// From the subgraph's name of a directive to the specification's.
     pub(super) directives: BTreeMap<String, &'static str>,
+    /// From the specification's name of a directive to the one that it is imported by.
+    pub(super) imported: BTreeMap<&'static str, String>,
     /// The subgraph's names of the scalars.
     pub(super) scalars: BTreeSet<String>,
 }
+
+/// The subgraph's name of a directive, and the specification's.
+type DirectiveName = (String, &'static str);
 
 /// The name of `@link` in a schema, which may link the link specification itself under another.
 pub(super) fn link_name(directives: &DirectiveList) -> String {
@@ -138,6 +143,7 @@ impl<'a> Linked<'a> {
         let known = FEDERATION_2.iter().filter(|(_, since)| *since <= minor);
         let mut names = FederationNames {
             directives: known.map(|(name, _)| (format!("{namespace}__{name}"), *name)).collect(),
+            imported: BTreeMap::new(),
             scalars: SCALARS.iter().map(|name| format!("{namespace}__{name}")).collect(),
         };
         let mut imported: BTreeMap<&str, &str> = BTreeMap::new();
@@ -152,6 +158,7 @@ impl<'a> Linked<'a> {
                         errors.push(self.error("INVALID_LINK_DIRECTIVE_USAGE", message));
                     }
                     names.directives.insert(alias.to_owned(), directive);
+                    names.imported.insert(directive, alias.to_owned());
                 }
                 Ok((alias, None)) => {
                     names.scalars.insert(alias.to_owned());
@@ -162,19 +169,20 @@ impl<'a> Linked<'a> {
         names
     }
 
-    /// The directives of a specification that federation includes, by the subgraph's names.
+    /// The directives of a specification that federation includes: the names that all have without being imported, and
+    /// the imports.
     pub(super) fn included_names(
         &self,
         included: &Included,
         errors: &mut Vec<LinkError>,
-    ) -> Vec<(String, &'static str)> {
+    ) -> (Vec<DirectiveName>, Vec<DirectiveName>) {
         let namespace = self.namespace(included.name, errors);
-        let mut names: Vec<(String, &'static str)> = Vec::new();
+        let (mut names, mut imported) = (Vec::new(), Vec::new());
         for directive in included.directives {
             let is_main = *directive == included.name;
             let name =
                 if is_main { namespace.to_owned() } else { format!("{namespace}__{directive}") };
-            names.push((name, directive));
+            names.push((name, *directive));
         }
         for import in self.import_values() {
             let directive = self.import(import).and_then(|(name, alias)| {
@@ -184,11 +192,11 @@ impl<'a> Linked<'a> {
                 Ok((alias.trim_start_matches('@').to_owned(), *known))
             });
             match directive {
-                Ok(directive) => names.push(directive),
+                Ok(directive) => imported.push(directive),
                 Err(error) => errors.push(error),
             }
         }
-        names
+        (names, imported)
     }
 
     fn namespace(&self, default: &'static str, errors: &mut Vec<LinkError>) -> &'a str {

@@ -7,8 +7,9 @@ use apollo_compiler::Node;
 use apollo_compiler::ast::{Directive, DirectiveDefinition};
 use apollo_compiler::parser::SourceSpan;
 
-use super::Merge;
+use super::{Merge, Place};
 use crate::link::text;
+use crate::subgraph::Subgraph;
 
 /// The directives that are composed, by name: the newest request for each, and all subgraphs that ask for it.
 #[derive(Default)]
@@ -29,6 +30,11 @@ impl ComposedDirectives {
     /// Whether a subgraph's applications of a directive are composed.
     pub(super) fn contains(&self, subgraph: usize, name: &str) -> bool {
         self.0.get(name).is_some_and(|(_, subgraphs)| subgraphs.contains(&subgraph))
+    }
+
+    /// Whether a directive is composed, from whichever subgraphs.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     /// Whether a directive may stand on an element several times.
@@ -82,6 +88,9 @@ const COMPOSED_ANYWAY: [&str; 9] = [
     "cacheTag",
 ];
 
+/// The directives that every schema has.
+const OF_GRAPHQL: [&str; 5] = ["oneOf", "deprecated", "specifiedBy", "skip", "include"];
+
 impl Merge<'_> {
     /// Finds the directives to compose, and what speaks against them.
     pub(super) fn compose_directives(&mut self) {
@@ -95,7 +104,9 @@ impl Merge<'_> {
                 }
             }
         }
+        self.check_imports();
         self.check_names(&requests);
+        self.check_versions(&requests);
         for (name, mut asked) in requests {
             if self.check_agreement(&name, &asked) {
                 self.hint_definitions(&name, &asked);
@@ -106,6 +117,86 @@ impl Merge<'_> {
                 });
                 self.composed.0.extend(asked.pop().map(|newest| (name, (newest, subgraphs))));
             }
+        }
+    }
+
+    /// The federation's directives that stand in the supergraph have one name there, and so in all subgraphs.
+    fn check_imports(&mut self) {
+        for directive in COMPOSED_ANYWAY {
+            let subgraphs = self.subgraphs.iter().enumerate();
+            let mut imports = subgraphs.filter_map(|(index, subgraph)| {
+                let name = subgraph.link.imported.get(directive)?;
+                subgraph.applies(name).then_some((index, name))
+            });
+            let Some((first, name)) = imports.next() else { continue };
+            let Some((other, other_name)) = imports.find(|(_, other)| *other != name) else {
+                continue;
+            };
+            let message = format!(
+                "`@{directive}` is imported as `@{name}` in `{}` but as `@{other_name}` in `{}`",
+                self.subgraphs[first].name, self.subgraphs[other].name
+            );
+            self.error("LINK_IMPORT_NAME_MISMATCH", message, [(first, None), (other, None)]);
+        }
+    }
+
+    /// The supergraph links a specification in one version: the newest, which has to be compatible and to have all that
+    /// is composed of it.
+    fn check_versions(&mut self, requests: &BTreeMap<String, Vec<Composed>>) {
+        let mut specifications: BTreeMap<&str, Vec<(&str, &Composed)>> = BTreeMap::new();
+        for (name, composed) in
+            requests.iter().flat_map(|(name, asked)| asked.iter().map(move |one| (name, one)))
+        {
+            specifications.entry(&composed.identity).or_default().push((name, composed));
+        }
+        for (identity, directives) in specifications {
+            let Some((_, newest)) = directives.iter().max_by_key(|(_, one)| one.version) else {
+                continue;
+            };
+            let place = (newest.subgraph, newest.span);
+            let (major, minor) = newest.version;
+            let newest_in = &self.subgraphs[newest.subgraph];
+            for (name, other) in &directives {
+                let there = &self.subgraphs[other.subgraph].name;
+                let other_place = (other.subgraph, other.span);
+                if other.version.0 != major {
+                    let message = format!(
+                        "`{identity}` is composed in version {major}.{minor} from `{}` but {}.{} from `{there}`",
+                        newest_in.name, other.version.0, other.version.1
+                    );
+                    self.error("DIRECTIVE_COMPOSITION_ERROR", message, [place, other_place]);
+                } else if other.version < newest.version && !defines(newest_in, other) {
+                    let message = format!(
+                        "`@{name}` is composed from `{there}`, but `{}`, which links the newest version \
+                         {major}.{minor} of `{identity}`, does not define it",
+                        newest_in.name
+                    );
+                    self.error("DIRECTIVE_COMPOSITION_ERROR", message, [place, other_place]);
+                }
+            }
+        }
+    }
+
+    /// What is composed must not have the name of something that the supergraph has anyway.
+    pub(super) fn check_composed_names(&mut self) {
+        let is_taken = |name: &str| {
+            name == "link"
+                || name.starts_with("join__")
+                || name.starts_with("link__")
+                || self.features.contains(name)
+                || (name == "listSize" && self.uses_list_sizes)
+        };
+        let taken = self.composed.0.iter().filter(|(name, _)| is_taken(name));
+        let taken: Vec<(String, Place)> = taken
+            .map(|(name, (composed, _))| (name.clone(), (composed.subgraph, composed.span)))
+            .collect();
+        for (name, place) in taken {
+            let message = format!(
+                "`@{name}` is composed from `{}`, but the supergraph has a directive of the federation by that name: \
+                 it has to be imported by another",
+                self.subgraphs[place.0].name
+            );
+            self.error("DIRECTIVE_COMPOSITION_ERROR", message, [place]);
         }
     }
 
@@ -126,7 +217,7 @@ impl Merge<'_> {
                     self.subgraphs[composed.subgraph].name
                 );
                 let places = [(first.subgraph, first.span), (composed.subgraph, composed.span)];
-                self.error("LINK_IMPORT_NAME_MISMATCH", message, places);
+                self.error("DIRECTIVE_COMPOSITION_ERROR", message, places);
             }
         }
     }
@@ -159,6 +250,14 @@ impl Merge<'_> {
                 "names a directive of the federation, which is composed by its own rules"
                     .to_owned(),
             );
+        }
+        if OF_GRAPHQL.contains(&name) {
+            let message = format!(
+                "`@composeDirective(name: \"{written}\")` of `{}` can be removed: `@{name}` is GraphQL's own",
+                subgraph.name
+            );
+            self.hint("DIRECTIVE_COMPOSITION_INFO", message, [index]);
+            return None;
         }
         let Some(definition) = subgraph.schema.directive_definitions.get(name) else {
             return refuse(format!("names a directive that `{}` does not define", subgraph.name));
@@ -203,18 +302,12 @@ impl Merge<'_> {
             self.error("DIRECTIVE_COMPOSITION_ERROR", message, places);
             return false;
         }
-        if let Some(other) = asked.iter().find(|other| other.version.0 != first.version.0) {
+        if shared_locations(asked).is_empty() {
             let message = format!(
-                "`@{name}` is composed from `{}`, which is linked in version {}.{} in `{}` but {}.{} in `{}`",
-                first.identity,
-                first.version.0,
-                first.version.1,
-                self.subgraphs[first.subgraph].name,
-                other.version.0,
-                other.version.1,
-                self.subgraphs[other.subgraph].name
+                "`@{name}` is composed from {}, whose definitions have no place in common",
+                self.names_of(&asked.iter().collect::<Vec<_>>())
             );
-            let places = [(first.subgraph, first.span), (other.subgraph, other.span)];
+            let places = asked.iter().map(|composed| (composed.subgraph, composed.span));
             self.error("DIRECTIVE_COMPOSITION_ERROR", message, places);
             return false;
         }
@@ -275,6 +368,22 @@ impl Merge<'_> {
     fn names_of(&self, composed: &[&Composed]) -> String {
         self.names(&composed.iter().map(|composed| composed.subgraph).collect::<Vec<_>>())
     }
+}
+
+/// Whether a subgraph defines the directive, by whichever name it has there.
+fn defines(subgraph: &Subgraph, composed: &Composed) -> bool {
+    let mut features = subgraph.link.features.iter();
+    features.find(|feature| feature.identity == composed.identity).is_some_and(|feature| {
+        let mut names = subgraph.schema.directive_definitions.keys();
+        names.any(|name| feature.original(name) == Some(composed.original.as_str()))
+    })
+}
+
+/// The places that all definitions of a directive have.
+fn shared_locations(asked: &[Composed]) -> Vec<&'static str> {
+    let mut shared = locations(&asked[0]);
+    shared.retain(|place| asked.iter().all(|composed| locations(composed).contains(place)));
+    shared
 }
 
 fn locations(composed: &Composed) -> Vec<&'static str> {

@@ -25,7 +25,7 @@ pub(super) const CARRIED: [(&str, &str); 9] = [
 ];
 
 /// How many of these every GraphQL schema knows: no link names them.
-const BUILT_IN: usize = 2;
+pub(super) const BUILT_IN: usize = 2;
 
 impl Merge<'_> {
     /// The carried directives of one element, from the subgraphs' applications of them, and those that it has from

@@ -20,6 +20,7 @@ impl<'a> Merge<'a> {
                 // A subgraph's SDL may repeat what every GraphQL schema has.
                 let is_known = definition.is_built_in()
                     || matches!(name.as_str(), "skip" | "include")
+                    || self.composed.has(name)
                     || subgraph.link.canonical(name).is_some();
                 if !is_known && !executable_locations(definition).is_empty() {
                     names.insert(name);

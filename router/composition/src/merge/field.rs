@@ -6,7 +6,7 @@ use apollo_compiler::ast::{Directive, FieldDefinition, InputValueDefinition, Typ
 use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::{Name, Node};
 
-use super::directive::{CARRIED, after};
+use super::directive::{BUILT_IN, CARRIED, after};
 use super::element::context_name;
 use super::overriding::Moves;
 use super::{Merge, Place, TypeIn, listed};
@@ -39,8 +39,14 @@ impl<'a> Merge<'a> {
         let name = &field[0].definition.name;
         let coordinate = format!("{type_name}.{name}");
         let moves = self.moves(&coordinate, field);
-        let owners: Vec<FieldIn<'a>> =
+        let mut owners: Vec<FieldIn<'a>> =
             field.iter().copied().filter(|field| !self.is_external(field)).collect();
+        // What all its subgraphs know as external, interface objects may resolve.
+        let mut added = Vec::new();
+        if owners.is_empty() {
+            added = self.added_by_interface_objects(type_name, name);
+            owners.clone_from(&added);
+        }
         if owners.is_empty() {
             self.check_base_field(&coordinate, field);
             return;
@@ -49,8 +55,9 @@ impl<'a> Merge<'a> {
         let Some((ty, arguments)) = self.signature(&coordinate, &owners) else { return };
         self.check_externals(&coordinate, field, &owners, &ty);
         let joins = self.joins(definitions, field, &moves, &ty);
+        let applications = field.iter().chain(&added);
         let applications =
-            field.iter().map(|f| (f.subgraph, f.definition.directives.iter().map(|d| &**d)));
+            applications.map(|f| (f.subgraph, f.definition.directives.iter().map(|d| &**d)));
         let element = format!("field `{coordinate}`");
         let inherited = self.requirements_of_implementations(type_name, Some(name));
         let carried = self.carried(&element, applications, &inherited);
@@ -243,11 +250,14 @@ impl<'a> Merge<'a> {
             };
             subgraph.link.version.is_none() && owners.iter().any(has)
         };
-        for (directive, _) in CARRIED {
+        for (place, (directive, _)) in CARRIED.into_iter().enumerate() {
             let directives = &external.definition.directives;
             let mut applied = subgraph.link.field_all(directives, directive);
-            let is_deprecated = subgraph.link.version.is_some() && directives.has(directive);
-            if applied.any(|directive| !is_repeated(directive)) || is_deprecated {
+            // `@deprecated` is nobody's to import.
+            let is_built_in = place < BUILT_IN && directives.has(directive);
+            if applied.any(|directive| !is_repeated(directive))
+                || (is_built_in && subgraph.link.version.is_some())
+            {
                 let message = format!(
                     "`{coordinate}` of `{}` has both `@external` and `@{directive}`",
                     subgraph.name

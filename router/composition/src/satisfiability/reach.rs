@@ -75,6 +75,11 @@ impl<'a> Reach<'a> {
         }
     }
 
+    /// The labels of `@override` that are on.
+    pub(super) fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
     /// The keys by which subgraphs answer for an object type, its own and those of its interfaces.
     pub(super) fn entries(&mut self, object: &Name) -> Rc<[Entry<'a>]> {
         if let Some(entries) = self.entries.get(object) {

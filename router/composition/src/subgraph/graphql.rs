@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use apollo_compiler::ast::{DirectiveDefinition, InputValueDefinition};
+use apollo_compiler::ast::{DirectiveDefinition, InputValueDefinition, Type};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::{Name, Node, Schema, name};
 
 use super::document::diagnostics;
-use crate::default::{Values, wrong_defaults};
+use crate::default::wrong_defaults;
 use crate::error::CompositionError;
 use crate::link::Link;
 use crate::merge::ONE_OF;
@@ -85,7 +85,7 @@ const SPECIFICATIONS: [Specification; 19] = [
         ..plain("override", "FIELD_DEFINITION")
     },
     Specification {
-        arguments: "(name: String!)",
+        arguments: "(name: String)",
         optional: &["name"],
         is_repeatable: true,
         ..plain("composeDirective", "SCHEMA")
@@ -156,8 +156,7 @@ pub(super) fn check(
         return Err(errors);
     }
     let completed = with_additions(schema, link);
-    let names_are_texts = link.version.is_none();
-    let wrong = wrong_defaults(Values { schema: &completed, names_are_texts });
+    let wrong = wrong_defaults(&completed);
     let wrong = wrong.into_iter().map(|it| (it.message(), it.definition.name.location()));
     let errors: Vec<CompositionError> = wrong
         .chain(deprecated_requirements(&completed))
@@ -265,10 +264,24 @@ impl Specification {
         format!("directive @{name}{arguments} {repeatable}on {locations}\n")
     }
 
+    /// The directive as it is defined, under its own name.
+    fn parsed(&self) -> Option<Node<DirectiveDefinition>> {
+        let definition = Schema::parse(self.definition(self.name), "federation.graphql").ok()?;
+        definition.directive_definitions.get(self.name).cloned()
+    }
+
     /// What a subgraph's own definition of the directive has that the specification has not.
-    fn contradictions(&self, definition: &DirectiveDefinition) -> Vec<String> {
+    fn contradictions(
+        &self,
+        definition: &DirectiveDefinition,
+        scalars: &Scalars<'_>,
+    ) -> Vec<String> {
         let mut found = Vec::new();
+        let specified = self.parsed();
         for argument in &definition.arguments {
+            let specified = specified.as_ref().and_then(|own| own.argument_by_name(&argument.name));
+            found
+                .extend(specified.and_then(|specified| scalars.contradiction(specified, argument)));
             let known = |names: &[&str]| names.contains(&argument.name.as_str());
             if !known(self.required) && !known(self.optional) {
                 found.push(format!(
@@ -297,6 +310,64 @@ impl Specification {
     }
 }
 
+/// The scalars of a subgraph, some of which are the federation's.
+struct Scalars<'a> {
+    schema: &'a Schema,
+    link: &'a Link,
+}
+
+impl Scalars<'_> {
+    /// How an argument of a subgraph's own definition differs from the specification's. It may be required where there
+    /// it is not.
+    fn contradiction(
+        &self,
+        specified: &InputValueDefinition,
+        own: &InputValueDefinition,
+    ) -> Option<String> {
+        let optional = if specified.ty.is_non_null() || !own.ty.is_non_null() {
+            own.ty.as_ref().clone()
+        } else {
+            own.ty.as_ref().clone().nullable()
+        };
+        if !self.stands_for(&specified.ty, &optional) {
+            let expected = specified.ty.to_string().replace("_Any", "FieldSet");
+            return Some(format!("takes `{}` as `{}` and not as `{expected}`", own.name, own.ty));
+        }
+        if !own.ty.is_non_null() && specified.default_value != own.default_value {
+            let default = specified.default_value.as_ref();
+            let default = default.map_or("none".to_owned(), |value| format!("`{value}`"));
+            return Some(format!("has another default of `{}` than {default}", own.name));
+        }
+        None
+    }
+
+    /// Whether a type may stand for the specification's, in which `_Any` is one of the federation's scalars. For these
+    /// GraphQL's own types do as well.
+    fn stands_for(&self, specified: &Type, own: &Type) -> bool {
+        if specified.is_non_null() != own.is_non_null() {
+            return false;
+        }
+        match (specified.is_list(), own.is_list()) {
+            (true, true) => self.stands_for(specified.item_type(), own.item_type()),
+            (true, false) => false,
+            (false, true) => specified.inner_named_type() == "_Any",
+            (false, false) => {
+                let (specified, own) = (specified.inner_named_type(), own.inner_named_type());
+                specified == own || (specified == "_Any" && self.is_federations(own))
+            }
+        }
+    }
+
+    fn is_federations(&self, name: &Name) -> bool {
+        let Some(ty) = self.schema.types.get(name) else { return SCALARS.contains(&name.as_str()) };
+        let of_federation_1 = || name == "_FieldSet";
+        let of_federation_2 = || self.link.is_scalar(name) || SCALARS.contains(&name.as_str());
+        !ty.is_scalar()
+            || ty.is_built_in()
+            || if self.link.version.is_none() { of_federation_1() } else { of_federation_2() }
+    }
+}
+
 /// A subgraph may define the federation's directives and scalars itself, but not otherwise than they are.
 fn check_definitions(subgraph: &str, schema: &Schema, link: &Link) -> Vec<CompositionError> {
     let error = |code, message: String, span: Option<SourceSpan>| CompositionError {
@@ -305,11 +376,12 @@ fn check_definitions(subgraph: &str, schema: &Schema, link: &Link) -> Vec<Compos
         locations: vec![super::location(subgraph, schema, span)],
     };
     let mut errors = Vec::new();
+    let scalars = Scalars { schema, link };
     for (name, canonical) in link.names() {
         let specification = Specification::of(canonical, link.version);
         let definition = schema.directive_definitions.get(name);
         for (specification, definition) in specification.into_iter().zip(definition) {
-            let contradictions = specification.contradictions(definition).into_iter();
+            let contradictions = specification.contradictions(definition, &scalars).into_iter();
             errors.extend(contradictions.map(|what| {
                 let message = format!("its own definition of `@{name}` {what}");
                 error("DIRECTIVE_DEFINITION_INVALID", message, definition.location())

@@ -57,8 +57,8 @@ impl Check<'_> {
         }
         if let Some(label) = label.filter(|label| !is_label(label)) {
             let message = format!(
-                "{place} has the override label `{label}`: a label is `percent(0)` to `percent(100)`, or begins with a \
-                 letter and goes on with letters, digits, `_`, `-`, `:`, `.` and `/`"
+                "{place} has the override label `{label}`: a label is `percent(0)` to `percent(100)` with at most 8 \
+                 decimals, or begins with a letter and goes on with letters, digits, `_`, `-`, `:`, `.` and `/`"
             );
             self.error("OVERRIDE_LABEL_INVALID", message, span);
         }
@@ -164,13 +164,14 @@ impl Check<'_> {
         }
         for name in sized_fields {
             let sized = self.subgraph.schema.type_field(field.ty.inner_named_type(), name);
-            if !sized.is_ok_and(|sized| sized.ty.is_list()) {
-                let message = format!(
-                    "{place} sizes the field `{name}`, which is no list of `{}`",
-                    field.ty.inner_named_type()
-                );
-                self.error("LIST_SIZE_INVALID_SIZED_FIELD", message, span);
-            }
+            let on = field.ty.inner_named_type();
+            let (code, what) = match sized {
+                Ok(sized) if sized.ty.is_list() => continue,
+                Ok(_) => ("LIST_SIZE_APPLIED_TO_NON_LIST", "no list"),
+                Err(_) => ("LIST_SIZE_INVALID_SIZED_FIELD", "not there"),
+            };
+            let message = format!("{place} sizes the field `{name}` of `{on}`, which is {what}");
+            self.error(code, message, span);
         }
     }
 
@@ -200,9 +201,13 @@ fn is_name_start(c: char) -> bool {
 fn is_label(label: &str) -> bool {
     let percent = label.strip_prefix("percent(").and_then(|rest| rest.strip_suffix(')'));
     if let Some(percent) = percent {
-        let is_number = percent.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        return is_number
-            && percent.parse::<f64>().is_ok_and(|percent| (0.0..=100.0).contains(&percent));
+        let (whole, fraction) = percent.split_once('.').unwrap_or((percent, "0"));
+        let is_number = |digits: &str, most: usize| {
+            (1..=most).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+        };
+        return is_number(whole, 3)
+            && is_number(fraction, 8)
+            && percent.parse::<f64>().is_ok_and(|percent| percent <= 100.0);
     }
     label.starts_with(|c: char| c.is_ascii_alphabetic())
         && label.chars().all(|c| c.is_ascii_alphanumeric() || "_-:./".contains(c))

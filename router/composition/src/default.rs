@@ -96,6 +96,31 @@ fn is_named_value(schema: &Schema, value: &Value, name: &Name) -> bool {
     }
 }
 
+/// A value with the names of enum values written as names, where they may stand as texts.
+pub(crate) fn with_names(schema: &Schema, value: &Value, ty: &Type) -> Value {
+    let named = schema.types.get(ty.inner_named_type());
+    match (value, named) {
+        (Value::List(items), _) => {
+            let item_type = if ty.is_list() { ty.item_type() } else { ty };
+            let items = items.iter().map(|item| with_names(schema, item, item_type).into());
+            Value::List(items.collect())
+        }
+        (Value::String(text), Some(ExtendedType::Enum(_))) => {
+            Name::new(text).map_or_else(|_| value.clone(), Value::Enum)
+        }
+        (Value::Object(fields), Some(ExtendedType::InputObject(input))) => {
+            let field = |(name, value): &(Name, Node<Value>)| {
+                let ty = input.fields.get(name).map(|field| &field.ty);
+                let value =
+                    ty.map_or_else(|| value.clone(), |ty| with_names(schema, value, ty).into());
+                (name.clone(), value)
+            };
+            Value::Object(fields.iter().map(field).collect())
+        }
+        _ => value.clone(),
+    }
+}
+
 /// Whether two values are the same, however they are written: numbers by what they are, objects in any order.
 pub(crate) fn is_same(a: &Value, b: &Value) -> bool {
     match (a, b) {

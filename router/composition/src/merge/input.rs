@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use super::directive::after;
 use super::field::FieldIn;
 use super::{Merge, Place, TypeIn};
-use crate::default::is_same;
+use crate::default::{is_same, with_names};
 
 /// One subgraph's definition of an argument or input field.
 type InputValueIn<'a> = (usize, &'a Node<InputValueDefinition>);
@@ -264,10 +264,14 @@ impl<'a> Merge<'a> {
     ) -> String {
         let (having, lacking): (Vec<InputValueIn<'_>>, Vec<InputValueIn<'_>>) =
             found.iter().partition(|(_, value)| value.default_value.is_some());
-        let defaults = having.iter().filter_map(|(_, value)| value.default_value.as_deref());
-        let Some(default) = defaults.clone().next() else { return String::new() };
+        let written = |(index, value): &InputValueIn<'_>| {
+            let default = value.default_value.as_deref()?;
+            Some(with_names(&self.subgraphs[*index].schema, default, &value.ty))
+        };
+        let defaults: Vec<Value> = having.iter().filter_map(written).collect();
+        let Some(default) = defaults.first() else { return String::new() };
         let text = |value: &Value| value.serialize().no_indent().to_string();
-        let differing = having.iter().zip(defaults).find(|(_, other)| !is_same(default, other));
+        let differing = having.iter().zip(&defaults).find(|(_, other)| !is_same(default, other));
         let default = text(default);
         if let Some((other, value)) = differing {
             let message = format!(

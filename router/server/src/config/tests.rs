@@ -1,5 +1,7 @@
 //! What `router.yaml` may say, and how it is told what it may not.
 
+use std::time::Duration;
+
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../../../router.yaml");

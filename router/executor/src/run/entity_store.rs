@@ -15,6 +15,9 @@ type Found<'p> = Option<(&'p Source, RowId)>;
 impl<'p> Run<'p> {
     /// Fills the objects of a batch of which everything is known, and takes them out of what is to be sent.
     pub(crate) fn take_known(&mut self, batch: &'p Batch, wanted: &mut Representations) {
+        if batch.sources.is_empty() || wanted.len() == 0 {
+            return;
+        }
         let found = self.find_known(batch, wanted);
         if found.iter().all(Option::is_none) {
             return;

@@ -18,21 +18,60 @@ pub(crate) enum PlaceStep {
 
 /// The rows at a path, each once, in the order of the answer.
 pub(crate) fn rows_at(rows: &Rows, root: RowId, path: &[Step]) -> Vec<RowId> {
-    let mut found = Vec::new();
-    let mut seen = vec![false; rows.len()];
-    let mut walk = Walk {
-        rows,
-        steps_left: WALK_LIMIT,
-        place: Vec::new(),
-        // A row stands at one depth of one path only, so what is below it need not be walked twice.
-        enter: |row: RowId| !std::mem::replace(&mut seen[row.0 as usize], true),
-        visit: |row, _: &[PlaceStep]| {
-            found.push(row);
-            ControlFlow::Continue(())
-        },
-    };
-    let _ = walk.row(root, path);
-    found
+    let mut values = vec![Slot::Row(root)];
+    for step in path {
+        match step {
+            Step::Slot(slot) => {
+                keep_each_once(rows, &mut values);
+                values.retain_mut(|value| {
+                    let Slot::Row(row) = *value else { return false };
+                    *value = rows.slot(row, *slot);
+                    true
+                });
+            }
+            Step::Types(types) => values.retain(
+                |value| matches!(value, Slot::Row(row) if types.contains(rows.type_id(*row))),
+            ),
+            Step::Items => {
+                let mut items = Vec::new();
+                for value in values {
+                    if let Slot::List(list) = value {
+                        items.extend_from_slice(rows.items(list));
+                    }
+                }
+                values = items;
+            }
+            Step::AnyItems => {
+                let mut items = Vec::new();
+                for value in values {
+                    add_items(rows, value, &mut items);
+                }
+                values = items;
+            }
+        }
+    }
+    keep_each_once(rows, &mut values);
+    let row = |value| if let Slot::Row(row) = value { Some(row) } else { None };
+    values.into_iter().filter_map(row).collect()
+}
+
+/// Only a shared row can stand in several places, and then all that is below it does.
+fn keep_each_once(rows: &Rows, values: &mut Vec<Slot>) {
+    let is_shared = |value: &Slot| matches!(value, Slot::Row(row) if rows.is_shared(*row));
+    if values.iter().filter(|value| is_shared(value)).count() > 1 {
+        let mut seen = vec![false; rows.len()];
+        values.retain(|value| {
+            let Slot::Row(row) = value else { return true };
+            !std::mem::replace(&mut seen[row.0 as usize], true)
+        });
+    }
+}
+
+fn add_items(rows: &Rows, value: Slot, items: &mut Vec<Slot>) {
+    match value {
+        Slot::List(list) => rows.items(list).iter().for_each(|item| add_items(rows, *item, items)),
+        one => items.push(one),
+    }
 }
 
 /// Calls `visit` for every place of every row at a path, until it breaks.
@@ -42,20 +81,18 @@ pub(crate) fn for_each_place(
     path: &[Step],
     visit: impl FnMut(RowId, &[PlaceStep]) -> ControlFlow<()>,
 ) {
-    let mut walk = Walk { rows, steps_left: WALK_LIMIT, place: Vec::new(), enter: |_| true, visit };
+    let mut walk = Walk { rows, steps_left: WALK_LIMIT, place: Vec::new(), visit };
     let _ = walk.row(root, path);
 }
 
-struct Walk<'r, E, V> {
+struct Walk<'r, V> {
     rows: &'r Rows,
     steps_left: usize,
     place: Vec<PlaceStep>,
-    /// Whether to look at a row at all.
-    enter: E,
     visit: V,
 }
 
-impl<E: FnMut(RowId) -> bool, V: FnMut(RowId, &[PlaceStep]) -> ControlFlow<()>> Walk<'_, E, V> {
+impl<V: FnMut(RowId, &[PlaceStep]) -> ControlFlow<()>> Walk<'_, V> {
     fn row(&mut self, row: RowId, path: &[Step]) -> ControlFlow<()> {
         match self.steps_left.checked_sub(1) {
             Some(left) => self.steps_left = left,
@@ -66,7 +103,6 @@ impl<E: FnMut(RowId) -> bool, V: FnMut(RowId, &[PlaceStep]) -> ControlFlow<()>> 
                 self.row(row, rest)
             }
             [Step::Types(_) | Step::Items | Step::AnyItems, ..] => ControlFlow::Continue(()),
-            _ if !(self.enter)(row) => ControlFlow::Continue(()),
             [] => (self.visit)(row, &self.place),
             [Step::Slot(slot), rest @ ..] => {
                 self.place.push(PlaceStep::Entry(row, *slot));

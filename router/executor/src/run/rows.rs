@@ -185,6 +185,10 @@ impl Rows {
         self.items[list.start as usize + item]
     }
 
+    pub(crate) fn items(&self, list: List) -> &[Slot] {
+        &self.items[list.start as usize..][..list.len()]
+    }
+
     /// The JSON of a leaf.
     pub(crate) fn json(&self, slice: Slice) -> &[u8] {
         &self.sources[slice.source as usize][slice.start as usize..slice.end as usize]

@@ -244,14 +244,14 @@ impl Writer<'_> {
 
 /// An index over byte strings that stand elsewhere: found by hash, compared in full.
 #[derive(Debug, Default)]
-struct Table {
+struct Table<S = RandomState> {
     /// Open addressing; each holds an index plus one, or 0.
     buckets: Vec<u32>,
     filled: usize,
-    hasher: RandomState,
+    hasher: S,
 }
 
-impl Table {
+impl<S: BuildHasher> Table<S> {
     /// The index of an equal string, or `None` after noting `new_index` for this one.
     fn find_or_insert<'k>(
         &mut self,
@@ -306,5 +306,41 @@ impl Table {
         #[expect(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
         let hash = self.hasher.hash_one(bytes) as usize;
         hash & mask
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{BuildHasherDefault, Hasher};
+
+    use super::*;
+
+    /// A hash that all strings share.
+    #[derive(Default)]
+    struct Same;
+
+    impl Hasher for Same {
+        fn finish(&self) -> u64 {
+            7
+        }
+
+        fn write(&mut self, _: &[u8]) {}
+    }
+
+    #[test]
+    fn different_keys_with_equal_hashes_never_mix() {
+        let mut table = Table::<BuildHasherDefault<Same>>::default();
+        let keys: Vec<String> = (0..100).map(|id| format!("{{\"id\":{id}}}")).collect();
+        let known = |index: usize| keys[index].as_bytes();
+        for round in 0..2 {
+            for (index, key) in keys.iter().enumerate() {
+                let found = table.find_or_insert(key.as_bytes(), index, known);
+                assert_eq!(found, (round == 1).then_some(index), "{key}");
+            }
+        }
+        for (index, key) in keys.iter().enumerate() {
+            assert_eq!(table.find(key.as_bytes(), known), Some(index));
+        }
+        assert_eq!(table.find(b"{\"id\":100}", known), None);
     }
 }

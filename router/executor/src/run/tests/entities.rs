@@ -127,3 +127,24 @@ fn what_a_failed_fetch_should_have_brought_is_not_sent_as_null() {
             {"data":{"shelved":[{"shippingCost":null},{"shippingCost":null}]},"errors":[{"message":"the subgraph could not be reached","path":["shelved"],"extensions":{"code":"SUBGRAPH_UNREACHABLE","service":"catalog"}}]}"#]],
     );
 }
+
+#[test]
+fn equal_entities_of_several_places_are_asked_once_in_each_batch_of_a_fetch() {
+    check(
+        "{ products { inStock related { inStock } } product { inStock } }",
+        vec![
+            ok(
+                "catalog",
+                r#"{"data":{"products":[{"id":"a","related":[{"id":"b"},{"id":"a"}]},{"id":"b","related":[{"id":"b"}]}],"product":{"id":"a"}}}"#,
+            ),
+            ok(
+                "stock",
+                r#"{"data":{"_e0":[{"inStock":2},{"inStock":1}],"_e1":[{"inStock":1},{"inStock":2}],"_e2":[{"inStock":1}]}}"#,
+            ),
+        ],
+        expect![[r#"
+            catalog: query{products{related{id} id} product{id}}
+            stock: query($_r0:[_Any!]!,$_r1:[_Any!]!,$_r2:[_Any!]!){_e0:_entities(representations:$_r0){...on Product{inStock}} _e1:_entities(representations:$_r1){...on Product{inStock}} _e2:_entities(representations:$_r2){...on Product{inStock}}} {"_r0":[{"__typename":"Product","id":"b"},{"__typename":"Product","id":"a"}],"_r1":[{"__typename":"Product","id":"a"},{"__typename":"Product","id":"b"}],"_r2":[{"__typename":"Product","id":"a"}]}
+            {"data":{"products":[{"inStock":1,"related":[{"inStock":2},{"inStock":1}]},{"inStock":2,"related":[{"inStock":2}]}],"product":{"inStock":1}}}"#]],
+    );
+}

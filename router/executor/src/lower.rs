@@ -5,6 +5,7 @@
 //!
 //! Both name the entries of the same response tree; `shape` numbers them.
 
+mod client_order;
 mod entity_store;
 mod fetch;
 mod input;

@@ -20,6 +20,11 @@ const ENTITIES: FieldId = FieldId(u32::MAX);
 
 impl Lowering<'_> {
     pub(super) fn fetches(&mut self, query_plan: &QueryPlan) {
+        if let [fetch] = &query_plan.fetches[..] {
+            let lowered = self.fetch(&self.in_client_order(fetch));
+            self.program.fetches.push(lowered);
+            return;
+        }
         for fetch in &query_plan.fetches {
             let lowered = self.fetch(fetch);
             self.program.fetches.push(lowered);

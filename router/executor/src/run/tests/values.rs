@@ -11,7 +11,7 @@ fn leaves_pass_verbatim() {
             r#" {"data" : {"price":1.10000000000000000000000001, "product":{"name":"\u00e9 \"q\" é","tags":[ "a" , "b\n"],"weight":-0.0e+00}}} "#,
         )],
         expect![[r#"
-            catalog: query{price product{__typename name tags weight}}
+            catalog: query{price product{name tags weight __typename}}
             {"data":{"price":1.10000000000000000000000001,"product":{"name":"\u00e9 \"q\" é","tags":["a","b\n"],"weight":-0.0e+00,"__typename":"Product"}}}"#]],
     );
 }

@@ -23,6 +23,13 @@ fn what_says_what_was_asked_is_passed_on() {
 }
 
 #[test]
+fn a_type_name_may_stand_where_the_client_has_it() {
+    let operation = "{ products { id related { __typename weight } name __typename } }";
+    let answer = r#"{"data": {"products": [{"id":"1","related":[{"__typename":"Product","weight":1.50}],"name":null,"__typename":"Product"}]}}"#;
+    assert_eq!(told(operation, answer), answer);
+}
+
+#[test]
 fn what_says_it_otherwise_is_written_anew() {
     let expected =
         r#"{"data":{"products":[{"id":"1","name":null,"tags":[],"kind":"BOOK","related":[]}]}}"#;

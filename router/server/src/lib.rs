@@ -57,6 +57,7 @@ mod serve;
 mod service_token;
 mod source;
 mod span;
+mod spare_buffers;
 mod subgraphs;
 mod supergraph_yaml;
 mod transport;

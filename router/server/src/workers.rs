@@ -13,9 +13,10 @@ use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::StartError;
+use crate::spare_buffers;
 
-/// How often a thread that has nothing to do wakes up. A runtime that is told of a deadline before all that it knows of
-/// wakes itself, by a write to itself: so there is always one that is earlier than any deadline of a request.
+/// How often a thread wakes up, and frees what it has not used since. A runtime that is told of a deadline before all that
+/// it knows of wakes itself, by a write to itself: it is not where something earlier is always due.
 const TICK: Duration = Duration::from_millis(500);
 
 /// The threads; they end when this is dropped.
@@ -63,6 +64,7 @@ fn start_worker(end: CancellationToken) -> std::io::Result<Worker> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     thread::Builder::new().name("worker".to_owned()).spawn(move || {
+        spare_buffers::keep();
         runtime.block_on(end.run_until_cancelled_owned(tick()));
         runtime.shutdown_background();
     })?;
@@ -73,6 +75,7 @@ async fn tick() -> Infallible {
     let mut ticks = tokio::time::interval(TICK);
     loop {
         ticks.tick().await;
+        spare_buffers::free_unused();
     }
 }
 

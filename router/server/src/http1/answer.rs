@@ -9,6 +9,7 @@ use httparse::{Header, ParserConfig, Status};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::http1::{Exchanged, NoAnswer};
+use crate::spare_buffers;
 
 /// How much is read at first: head and body, where the answer is small.
 const FIRST_BYTES: usize = 8 << 10;
@@ -97,9 +98,9 @@ impl<S: AsyncRead + Unpin> Reader<S> {
 
     /// A body of known length, in a buffer of that size.
     async fn bytes(&mut self, length: usize) -> Result<Bytes, SubgraphError> {
-        let mut body = Vec::with_capacity(length);
+        let mut body = spare_buffers::take(length);
         self.append(length, &mut body).await?;
-        Ok(body.into())
+        Ok(spare_buffers::share(body))
     }
 
     async fn append(&mut self, length: usize, body: &mut Vec<u8>) -> Result<(), SubgraphError> {

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::catalogue::{Catalogue, Creation, text, web_address};
 use crate::channel::{ChannelById, ServiceChannel};
 use crate::kind::{AdEventType, AdPlacement, AdvertisementStatus};
-use crate::product::{Product, ProductById};
+use crate::product::{self, Product};
 use crate::table::{ad_event, advertisement};
 
 /// The most events in one report.
@@ -77,10 +77,7 @@ impl Advertisement {
     }
 
     async fn product(&self, ctx: &Context<'_>) -> Option<Result<Product>> {
-        match Batch::<ProductById>::of(ctx).one(self.0.product_id?).await.transpose()? {
-            Ok(row) => Product::visible(ctx, row).map(Ok),
-            Err(error) => Some(Err(error)),
-        }
+        product::by_id(ctx, self.0.product_id?).await
     }
 
     async fn starts_at(&self) -> DateTime {

@@ -50,7 +50,11 @@ impl ServiceChannel {
         ctx: &Context<'_>,
         #[graphql(default = false)] include_inactive: bool,
     ) -> Result<Vec<Product>> {
-        let all = include_inactive && Caller::of(ctx).has_scope("read:platform");
+        let sees_all = Caller::of(ctx).has_scope("read:platform");
+        if !self.0.is_active && !sees_all {
+            return Ok(vec![]);
+        }
+        let all = include_inactive && sees_all;
         let rows = Batch::<ProductsByChannel>::of(ctx).one(self.0.id).await?.unwrap_or_default();
         Ok(rows.into_iter().filter(|row| all || row.is_active).map(Product).collect())
     }

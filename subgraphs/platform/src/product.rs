@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Query;
 use sea_orm::{ActiveValue::Set, DatabaseConnection, IntoActiveModel, QueryOrder, SqlErr};
 use serde_json::json;
 use service::{
@@ -24,6 +25,8 @@ use crate::table::{product, service_channel};
 #[derive(Clone)]
 pub(crate) struct Product(pub(crate) Arc<product::Model>);
 
+/// What can be booked. One that is not sold, as it or its channel is inactive, is for read:platform; a ride or a quote
+/// that names it shows it all the same, without its prices.
 #[Object]
 impl Product {
     async fn id(&self) -> ID {
@@ -74,8 +77,14 @@ impl Product {
         Ok(serde_json::from_value(self.0.vehicle_types.clone())?)
     }
 
+    /// Null where the product is not sold, but for read:platform.
     #[graphql(shareable)]
     async fn rate_card(&self, ctx: &Context<'_>) -> Option<Result<RateCard>> {
+        match is_shown(ctx, &self.0).await {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(Err(error)),
+        }
         Batch::<CurrentRateCard>::of(ctx)
             .one(self.0.id)
             .await
@@ -99,10 +108,21 @@ impl Product {
 }
 
 impl Product {
-    /// The product, where the caller may see it: inactive ones need `read:platform`.
-    pub(crate) fn visible(ctx: &Context<'_>, row: Arc<product::Model>) -> Option<Self> {
-        (row.is_active || Caller::of(ctx).has_scope("read:platform")).then_some(Self(row))
+    /// The product, where the caller may see it: what is not sold needs `read:platform`.
+    pub(crate) async fn visible(
+        ctx: &Context<'_>,
+        row: Arc<product::Model>,
+    ) -> Result<Option<Self>> {
+        Ok(is_shown(ctx, &row).await?.then_some(Self(row)))
     }
+}
+
+async fn is_shown(ctx: &Context<'_>, row: &product::Model) -> Result<bool> {
+    if Caller::of(ctx).has_scope("read:platform") {
+        return Ok(true);
+    }
+    let channel = Batch::<ChannelById>::of(ctx).one(row.channel_id).await?;
+    Ok(row.is_active && channel.is_some_and(|channel| channel.is_active))
 }
 
 /// Products by id.
@@ -165,7 +185,14 @@ impl ProductQuery {
         let page = Page::new(first, after, last, before)?;
         let mut rows = product::Entity::find();
         if !Caller::of(ctx).has_scope("read:platform") {
-            rows = rows.filter(product::Column::IsActive.eq(true));
+            let open = Query::select()
+                .column(service_channel::Column::Id)
+                .from(service_channel::Entity)
+                .and_where(service_channel::Column::IsActive.eq(true))
+                .to_owned();
+            rows = rows
+                .filter(product::Column::IsActive.eq(true))
+                .filter(product::Column::ChannelId.in_subquery(open));
         }
         if let Some(filter) = filter {
             if let Some(is_active) = filter.is_active {
@@ -192,7 +219,7 @@ impl ProductQuery {
 
     #[graphql(cache_control(max_age = 60))]
     async fn product(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Product>> {
-        by_id(ctx, &id).await
+        by_id(ctx, id.parse().ok()?).await
     }
 
     #[graphql(entity)]
@@ -206,9 +233,10 @@ impl ProductQuery {
     }
 }
 
-async fn by_id(ctx: &Context<'_>, id: &ID) -> Option<Result<Product>> {
-    match Batch::<ProductById>::of(ctx).one(id.parse().ok()?).await.transpose()? {
-        Ok(row) => Product::visible(ctx, row).map(Ok),
+/// The product of this id, where the caller may see it.
+pub(crate) async fn by_id(ctx: &Context<'_>, id: Uuid) -> Option<Result<Product>> {
+    match Batch::<ProductById>::of(ctx).one(id).await.transpose()? {
+        Ok(row) => Product::visible(ctx, row).await.transpose(),
         Err(error) => Some(Err(error)),
     }
 }

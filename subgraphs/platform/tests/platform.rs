@@ -356,6 +356,54 @@ async fn what_is_inactive_is_for_read_platform_alone() {
     .await;
 }
 
+/// `Ride.product` is never null: a rider keeps what they booked.
+#[tokio::test]
+async fn what_is_not_sold_keeps_its_name_for_rides_and_has_no_price() {
+    each_world(async |world| {
+        let query = "query ($id: ID!) { product(id: $id) { name } products { nodes { id } } advertised: activeAdvertisements(placement: RECEIPT) { product { name } channel { slug } }
+            _entities(representations: [{ __typename: \"Product\", id: $id }]) { ... on Product { name isActive rateCard { baseFare } stats { rides } channel { products { id } } } } }";
+        let product = world.nobody.data("{ products(first: 1) { nodes { id version channel { id } } } }", json!({})).await["products"]["nodes"][0].take();
+        let mut advertisement = advertisement_input();
+        advertisement["productId"] = product["id"].clone();
+        advertisement["channelId"] = product["channel"]["id"].clone();
+        world.admin.data(CREATE_ADVERTISEMENT, json!({ "input": advertisement })).await;
+        let seen_by = async |client: &Client| client.data(query, json!({ "id": product["id"] })).await;
+        let is_listed = |seen: &Value| seen["products"]["nodes"].as_array().unwrap().iter().any(|other| other["id"] == product["id"]);
+        let on_sale = seen_by(&world.nobody).await;
+        assert!(is_listed(&on_sale));
+        assert_eq!(on_sale["_entities"][0]["rateCard"], json!({ "baseFare": 250 }));
+        assert_eq!(on_sale["advertised"], json!([{ "product": { "name": "Standard" }, "channel": { "slug": "rides" } }]));
+
+        let set_channel = "mutation ($id: ID!, $open: Boolean!) { updateServiceChannel(input: { id: $id, isActive: $open }) { problems { code } } }";
+        let close_product = "mutation ($id: ID!, $version: Int!) { updateProduct(input: { id: $id, expectedVersion: $version, isActive: false }) { problems { code } } }";
+        let channel = |open: bool| json!({ "id": product["channel"]["id"], "open": open });
+        let version = json!({ "id": product["id"], "version": product["version"] });
+        for (mutation, variables, is_active, slug) in [
+            (set_channel, channel(false), true, json!(null)),
+            (close_product, version, false, json!(null)),
+            (set_channel, channel(true), false, json!({ "slug": "rides" })),
+        ] {
+            world.admin.data(mutation, variables.clone()).await;
+            for (who, client) in [("anonymous", &world.nobody), ("rider", &world.rider)] {
+                let seen = seen_by(client).await;
+                assert_eq!(seen["product"], Value::Null, "{who}: {variables}");
+                assert!(!is_listed(&seen), "{who}: {variables}");
+                assert_eq!(seen["advertised"], json!([{ "product": null, "channel": slug }]), "{who}: {variables}");
+                let mut kept = seen["_entities"][0].clone();
+                let siblings = kept["channel"]["products"].take();
+                let expected = json!({ "name": "Standard", "isActive": is_active, "rateCard": null, "stats": null, "channel": { "products": null } });
+                assert_eq!(kept, expected, "{who}: {variables}");
+                assert_eq!(siblings == json!([]), slug == json!(null), "{who}: {variables}");
+            }
+            let seen = seen_by(&world.admin).await;
+            assert_eq!(seen["product"], json!({ "name": "Standard" }));
+            assert!(is_listed(&seen));
+            assert_eq!(seen["_entities"][0]["rateCard"], json!({ "baseFare": 250 }));
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn statistics_are_for_read_platform_alone_entities_included() {
     each_world(async |world| {

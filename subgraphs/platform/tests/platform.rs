@@ -3,6 +3,7 @@
 
 use axum::routing::get;
 use axum::{Json, Router};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use migrations::Owner;
 use sea_orm::ConnectionTrait;
@@ -598,6 +599,81 @@ async fn input_that_nobody_should_send_is_named() {
         );
         let slug = r#"{ serviceChannelBySlug(slug: "\u0000") { id } }"#;
         assert_eq!(world.nobody.error_code(slug, json!({})).await, "BAD_USER_INPUT");
+    })
+    .await;
+}
+
+fn time(value: &Value) -> DateTime<Utc> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+#[tokio::test]
+async fn a_channel_and_a_product_are_shown_whole() {
+    each_world(async |world| {
+        let mut input = product_input(&world).await;
+        input["iconUrl"] = json!("https://example.com/night.svg");
+        input["sortOrder"] = json!(99);
+        world.admin.data(CREATE_PRODUCT, json!({ "input": input })).await;
+        let list = "{ products(last: 1) { edges { cursor node { code description seats sortOrder serviceType iconUrl
+            rateCard { currency baseFare perKilometer perMinute minimumFare cancellationFee } } } pageInfo { endCursor } } }";
+        let page = world.nobody.data(list, json!({})).await["products"].take();
+        assert_eq!(page["edges"][0]["cursor"], page["pageInfo"]["endCursor"]);
+        let node = &page["edges"][0]["node"];
+        for field in ["code", "description", "seats", "sortOrder", "serviceType", "iconUrl", "rateCard"] {
+            assert_eq!(node[field], input[field], "{field}");
+        }
+
+        let channel_id = &input["channelId"];
+        let mut advertisement = advertisement_input();
+        advertisement["channelId"] = channel_id.clone();
+        world.admin.data(CREATE_ADVERTISEMENT, json!({ "input": advertisement })).await;
+        world.parts.clock.advance(TimeDelta::minutes(1));
+        let rename = "mutation ($id: ID!) { updateServiceChannel(input: { id: $id, name: \"Trips\" }) { channel { name createdAt updatedAt } problems { code message } } }";
+        let renamed = world.admin.data(rename, json!({ "id": channel_id })).await["updateServiceChannel"]["channel"].take();
+        assert_eq!(renamed["name"], "Trips");
+        assert_eq!(time(&renamed["updatedAt"]) - time(&renamed["createdAt"]), TimeDelta::minutes(1));
+        let unknown = world.admin.data(rename, json!({ "id": "no channel" })).await["updateServiceChannel"]["problems"].take();
+        assert_eq!(unknown, json!([{ "code": "NOT_FOUND", "message": "no such channel" }]));
+        let list = "{ serviceChannels(first: 1) { edges { cursor node { id receipt: advertisements(placement: RECEIPT) { title } home: advertisements(placement: RIDE_WAITING) { title } } }
+            pageInfo { hasNextPage startCursor } } }";
+        let page = world.nobody.data(list, json!({})).await["serviceChannels"].take();
+        assert_eq!(page["pageInfo"], json!({ "hasNextPage": true, "startCursor": page["edges"][0]["cursor"] }));
+        let shown = json!({ "id": channel_id, "receipt": [{ "title": "Rain" }], "home": [] });
+        assert_eq!(page["edges"][0]["node"], shown);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_advertisement_is_shown_whole_changed_and_archived() {
+    each_world(async |world| {
+        let created = world.admin.data(CREATE_ADVERTISEMENT, json!({ "input": advertisement_input() })).await;
+        let id = &created["createAdvertisement"]["advertisement"]["id"];
+        let fields = "title body imageUrl targetUrl placement priority startsAt endsAt status";
+        let update = format!("mutation ($input: UpdateAdvertisementInput!) {{ updateAdvertisement(input: $input) {{ advertisement {{ {fields} }} problems {{ code }} }} }}");
+        let mut changed = json!({
+            "title": "Sun", "body": "It shines.", "imageUrl": "https://example.com/sun.png", "targetUrl": "https://example.com/",
+            "placement": "RIDE_WAITING", "priority": 7, "startsAt": "2026-05-28T20:00:00Z", "endsAt": "2026-06-01T00:00:00Z",
+        });
+        let mut input = changed.clone();
+        input["id"] = id.clone();
+        let answer = world.admin.data(&update, json!({ "input": input })).await["updateAdvertisement"].take();
+        changed["status"] = json!("ACTIVE");
+        assert_eq!(answer, json!({ "advertisement": changed, "problems": [] }));
+        let shown = "{ activeAdvertisements(placement: RIDE_WAITING) { title } }";
+        assert_eq!(world.nobody.data(shown, json!({})).await["activeAdvertisements"], json!([{ "title": "Sun" }]));
+
+        let archive = "mutation ($id: ID!) { archiveAdvertisement(input: { id: $id }) { advertisement { status } problems { code } } }";
+        assert_eq!(world.rider.error_code(archive, json!({ "id": id })).await, "FORBIDDEN");
+        let archived = world.admin.data(archive, json!({ "id": id })).await["archiveAdvertisement"].take();
+        assert_eq!(archived, json!({ "advertisement": { "status": "ARCHIVED" }, "problems": [] }));
+        let none = world.admin.data(archive, json!({ "id": "no such" })).await["archiveAdvertisement"].take();
+        assert_eq!(none, json!({ "advertisement": null, "problems": [{ "code": "NOT_FOUND" }] }));
+        assert_eq!(world.nobody.data(shown, json!({})).await["activeAdvertisements"], json!([]));
+        let list = "{ advertisements(filter: { status: ARCHIVED }) { edges { cursor node { id } } nodes { id } pageInfo { endCursor } } }";
+        let page = world.admin.data(list, json!({})).await["advertisements"].take();
+        let edge = json!({ "cursor": page["pageInfo"]["endCursor"], "node": { "id": id } });
+        assert_eq!((&page["edges"], &page["nodes"]), (&json!([edge]), &json!([{ "id": id }])));
     })
     .await;
 }

@@ -1,6 +1,7 @@
 //! The test harness of the subgraphs: GraphQL text in, JSON out, through the real app, on a fresh database.
 
 pub(crate) mod event_schema;
+mod recording;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -182,6 +183,7 @@ impl Client {
         let (status, answer) =
             self.post(Some(&token), &json!({"query": document, "variables": variables})).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
+        recording::note(self.audience, document, &answer);
         answer
     }
 
@@ -258,12 +260,14 @@ impl Client {
                 }
             },
         );
+        let (service, document) = (self.audience, document.to_owned());
         let answers = events.take_while(|event| future::ready(!event.contains("event: complete")));
         answers
             .filter_map(|event| {
                 let json = event.lines().find_map(|line| line.strip_prefix("data: "));
                 future::ready(json.map(|json| serde_json::from_str(json).expect("JSON")))
             })
+            .inspect(move |answer| recording::note(service, &document, answer))
             .boxed()
     }
 

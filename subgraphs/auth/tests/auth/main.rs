@@ -12,4 +12,5 @@ mod session;
 mod timing;
 mod user;
 mod verification;
+mod whole;
 mod world;

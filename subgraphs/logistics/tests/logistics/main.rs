@@ -22,4 +22,5 @@ mod safety;
 mod saga_kill;
 mod subscription;
 mod visibility;
+mod whole;
 mod world;

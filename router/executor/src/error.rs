@@ -149,6 +149,10 @@ impl FieldErrors {
         }
     }
 
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&FieldError) -> bool) {
+        self.errors.retain(keep);
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.errors.len() >= self.limit
     }

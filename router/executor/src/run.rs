@@ -11,6 +11,7 @@ pub(crate) mod place;
 pub(crate) mod representation;
 pub(crate) mod rows;
 pub(crate) mod scan;
+mod shown;
 #[cfg(test)]
 mod tests;
 

@@ -43,6 +43,7 @@ enum Place<'p> {
 
 /// The whole answer: `{"data":…,"errors":…}`.
 pub(crate) fn emit(run: &mut Run<'_>) -> Vec<u8> {
+    run.forget_hidden_errors();
     let (program, root) = (run.program, run.root);
     let expected = run.answer_bytes + run.answer_bytes / 4 + 64;
     let out = program.usual_size.answer_buffer(expected.min(run.limits.answer_bytes));

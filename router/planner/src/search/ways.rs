@@ -81,7 +81,9 @@ impl Search<'_> {
         hops: Option<&[Option<Rc<Hop>>]>,
     ) -> Vec<(Way, Cost)> {
         let mut ways = Vec::new();
-        if let Some(cost) = self.local(demand, place) {
+        let local = self.local(demand, place);
+        let is_late = local.is_some() && self.endangers_others(demand, place);
+        if let Some(cost) = local.filter(|_| !is_late) {
             ways.push((Way::Local, cost));
             if cost.is_free() || self.is_hasty() {
                 return ways;
@@ -110,8 +112,8 @@ impl Search<'_> {
         }
         for (to, _) in open {
             let needs = self.needs(demand, place.class, to);
-            // A hop back to where the object stands helps only a field that needs something.
-            if place.subgraph == Some(to) && needs.is_nothing() {
+            // A hop back to where the object stands helps only a field that needs something, or the object's type.
+            if place.subgraph == Some(to) && needs.is_nothing() && !is_late {
                 continue;
             }
             let landed = self.landed(demand, place.class, to);
@@ -123,7 +125,21 @@ impl Search<'_> {
                 break;
             }
         }
+        if ways.is_empty() {
+            ways.extend(local.map(|cost| (Way::Local, cost)));
+        }
         ways
+    }
+
+    /// Whether a field that is wanted of some types could take objects of others with it where their type is not known
+    /// yet: it is not nullable, and so its failure is theirs.
+    fn endangers_others(&self, demand: &Demand, place: Place) -> bool {
+        let presence = place
+            .subgraph
+            .and_then(|subgraph| Some(self.resolution(demand, place.class, subgraph)?.presence));
+        self.is_nameless(place)
+            && demand.is_narrower_than(self.supergraph, place.class)
+            && presence.is_some_and(|presence| presence.ty.is_non_null())
     }
 
     /// The cost of a demand in the subgraph where the object stands; `None` where it cannot be met there.

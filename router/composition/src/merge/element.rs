@@ -57,7 +57,7 @@ impl Merge<'_> {
         }
         let applications =
             definitions.iter().map(|d| (d.subgraph, d.ty.directives().iter().map(|x| &***x)));
-        let inherited = self.requirements_of_implementations(name, None);
+        let inherited = self.requirements_of_implementations(name);
         for directive in self.carried(&format!("`{name}`"), applications, &inherited) {
             let _ = write!(out, "\n  {directive}");
         }

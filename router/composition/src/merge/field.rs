@@ -59,7 +59,7 @@ impl<'a> Merge<'a> {
         let applications =
             applications.map(|f| (f.subgraph, f.definition.directives.iter().map(|d| &**d)));
         let element = format!("field `{coordinate}`");
-        let inherited = self.requirements_of_implementations(type_name, Some(name));
+        let inherited = self.requirements_elsewhere(type_name, name);
         let carried = self.carried(&element, applications, &inherited);
         let descriptions = owners.iter().map(|f| (f.subgraph, f.definition.description.as_ref()));
         self.describe(&element, descriptions, "  ", out);

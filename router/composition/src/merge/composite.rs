@@ -317,10 +317,16 @@ impl<'a> Merge<'a> {
         if is_entity || matches!(name.as_str(), "Query" | "Mutation" | "Subscription") {
             return;
         }
+        // Where all fields are external, there are those that a requirement or a provision needs.
+        let resolving = definitions.iter().filter(|TypeIn { subgraph, ty }| {
+            let subgraph = &self.subgraphs[*subgraph];
+            !subgraph.fields(ty).all(|field| subgraph.is_external(ty, field))
+        });
+        let resolving: Vec<usize> = resolving.map(|definition| definition.subgraph).collect();
         for (field, having) in fields {
-            let missing: Vec<usize> = definitions
+            let missing: Vec<usize> = resolving
                 .iter()
-                .map(|definition| definition.subgraph)
+                .copied()
                 .filter(|index| having.iter().all(|field| field.subgraph != *index))
                 .collect();
             if !missing.is_empty() {

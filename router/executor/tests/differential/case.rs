@@ -19,6 +19,7 @@ use serde_json::Value;
 use supergraph::{Labels, Supergraph};
 
 use crate::data::{Data, Source};
+use crate::detour::{self, Effort};
 use crate::errors;
 use crate::fake_subgraph::{FakeSubgraph, Request};
 use crate::operation::Operation;
@@ -62,6 +63,8 @@ pub(crate) enum Kind {
     Data,
     /// Errors where one server has none, or none where it has; or elsewhere.
     Errors,
+    /// More requests than it could take.
+    Detour,
     Panic,
 }
 
@@ -199,22 +202,59 @@ impl Composed {
         if !expected.misfits.is_empty() {
             return Err(Failure::new(Kind::Misfit, expected.misfits.join(", ")));
         }
-        let labels = self.supergraph.label_id("percent(50)").filter(|_| operation.is_label_on);
-        let labels = Labels::on(labels);
-        let plan_within = |budget| {
-            planner::plan_within(&self.supergraph, document, definition, &labels, budget)
-                .map_err(|error| Failure::new(Kind::Plan, error.to_string()))
-        };
-        let plan = plan_within(Budget::default())?;
+        let plan = self.plan(document, operation, Budget::default())?;
         self.compare_answer(document, operation, &plan, &expected)?;
         // Past its budget the planner takes the first way it finds: what it comes to is the same.
-        let hasty = plan_within(Budget { thorough_steps: 0, ..Budget::default() })?;
-        if hasty == plan {
+        let hasty = Budget { thorough_steps: 0, ..Budget::default() };
+        let hasty = self.plan(document, operation, hasty)?;
+        if hasty != plan {
+            self.compare_answer(document, operation, &hasty, &expected).map_err(|failure| {
+                Failure::new(failure.kind, format!("planned in haste: {}", failure.reason))
+            })?;
+        }
+        self.compare_efforts(operation, &plan, &hasty)
+    }
+
+    /// A plan for an operation of a document that is valid.
+    pub(crate) fn plan(
+        &self,
+        document: &Valid<ExecutableDocument>,
+        operation: &Operation,
+        budget: Budget,
+    ) -> Result<QueryPlan, Failure> {
+        let definition = document.operations.get(operation.name).expect("it was written");
+        let labels = self.supergraph.label_id("percent(50)").filter(|_| operation.is_label_on);
+        planner::plan_within(&self.supergraph, document, definition, &Labels::on(labels), budget)
+            .map_err(|error| Failure::new(Kind::Plan, error.to_string()))
+    }
+
+    /// A plan takes no more than one made in haste, and than one for all that and more.
+    fn compare_efforts(
+        &self,
+        operation: &Operation,
+        plan: &QueryPlan,
+        hasty: &QueryPlan,
+    ) -> Result<(), Failure> {
+        let effort = Effort::of(plan);
+        let print = |plan: &QueryPlan| plan.display(&self.supergraph).to_string();
+        if effort.is_beaten_by(Effort::of(hasty)) {
+            let plans = format!("{}\ninstead of\n{}", print(hasty), print(plan));
+            return Err(Failure::new(Kind::Detour, format!("haste is better: {plans}")));
+        }
+        if operation.has_conditions() {
             return Ok(());
         }
-        self.compare_answer(document, operation, &hasty, &expected).map_err(|failure| {
-            Failure::new(failure.kind, format!("planned in haste: {}", failure.reason))
-        })
+        for text in detour::easier(&operation.text) {
+            let easier = Operation { text, ..operation.clone() };
+            let Some(document) = self.validate(&easier) else { continue };
+            let other = self.plan(&document, &easier, Budget::default())?;
+            if Effort::of(&other).is_beaten_by(effort) {
+                let plans = format!("{}\ninstead of a part of\n{}", print(&other), print(plan));
+                let reason = format!("for {}it takes\n{plans}", easier.text);
+                return Err(Failure::new(Kind::Detour, reason));
+            }
+        }
+        Ok(())
     }
 
     /// The answer; of a subscription, the one to the only event that a fake subgraph has.

@@ -15,6 +15,7 @@ mod case;
 mod case_directory;
 #[path = "../cases/data.rs"]
 mod data;
+mod detour;
 mod directives;
 mod errors;
 #[path = "../cases/fake_subgraph.rs"]
@@ -58,6 +59,8 @@ struct Tally {
     invalid: usize,
     /// Federations that compose without something, and those that do not.
     mutated: usize,
+    /// Those of which a way was blocked.
+    harder: usize,
     refused: usize,
     mismatches: usize,
     shown: Vec<String>,
@@ -81,11 +84,31 @@ impl Tally {
                 return self.note(seed, &federation, &anything, &failure);
             }
         };
-        for (operation, failure) in self.failures(&composed, OPERATIONS, &mut random) {
+        let (operations, failures) = self.failures(&composed, OPERATIONS, &mut random);
+        for (operation, failure) in failures {
             self.note(seed, &federation, &operation, &failure);
         }
+        self.look_for_detours(seed, &federation, &composed, &operations, &mut random);
         for _ in 0..MUTATIONS {
             self.try_mutation(seed, &mutate(&federation, &mut random), &mut random);
+        }
+    }
+
+    /// Blocks a way of the federation: no operation takes less then.
+    fn look_for_detours(
+        &mut self,
+        seed: u64,
+        federation: &Federation,
+        composed: &Composed,
+        operations: &[Operation],
+        random: &mut Random,
+    ) {
+        let Ok(harder) = random.pick(&detour::harder(federation)).compose() else { return };
+        self.harder += 1;
+        for operation in operations {
+            if let Err(failure) = detour::compare(composed, &harder, operation) {
+                self.note(seed, federation, operation, &failure);
+            }
         }
     }
 
@@ -98,8 +121,8 @@ impl Tally {
             Err(failure) => self.note(seed, federation, &Operation::default(), &failure),
             Ok(composed) => {
                 self.mutated += 1;
-                for (operation, failure) in self.failures(&composed, OPERATIONS_IF_MUTATED, random)
-                {
+                let (_, failures) = self.failures(&composed, OPERATIONS_IF_MUTATED, random);
+                for (operation, failure) in failures {
                     // The data was made for what is no longer in the schema.
                     if failure.kind != Kind::Misfit {
                         self.note(seed, federation, &operation, &failure);
@@ -109,14 +132,14 @@ impl Tally {
         }
     }
 
-    /// The operations that fail, of so many random ones.
+    /// So many random operations, if they are valid, and those that fail.
     fn failures(
         &mut self,
         composed: &Composed,
         count: usize,
         random: &mut Random,
-    ) -> Vec<(Operation, Failure)> {
-        let mut failures = Vec::new();
+    ) -> (Vec<Operation>, Vec<(Operation, Failure)>) {
+        let (mut operations, mut failures) = (Vec::new(), Vec::new());
         for _ in 0..count {
             let operation = operation(composed.supergraph.api_schema(), random);
             let Some(document) = composed.validate(&operation) else {
@@ -124,11 +147,12 @@ impl Tally {
                 continue;
             };
             self.cases += 1;
+            operations.push(operation.clone());
             if let Err(failure) = composed.check(&document, &operation) {
                 failures.push((operation, failure));
             }
         }
-        failures
+        (operations, failures)
     }
 
     /// Makes a failing case small and writes it down.
@@ -145,7 +169,8 @@ impl Tally {
         }
         let (federation, operation) =
             shrink::shrink(federation.clone(), operation.clone(), failure);
-        let failure = shrink::failure(&federation, &operation).expect("a small case fails, too");
+        let failure =
+            shrink::failure(&federation, &operation, failure).expect("a small case fails, too");
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("differential");
         let name = format!("seed_{seed}_{}", self.mismatches);
         let written = case_directory::write(&root, &name, &federation, &operation, &failure);
@@ -171,10 +196,10 @@ fn federations_answer_as_one_server_would() {
             break;
         }
     }
-    let Tally { federations, cases, invalid, mutated, refused, mismatches, shown } = tally;
+    let Tally { federations, cases, invalid, mutated, harder, refused, mismatches, shown } = tally;
     println!(
         "{cases} cases from seed {first}: {federations} federations, {mutated} that compose without something \
-         ({refused} do not), {invalid} operations that are not valid"
+         ({refused} do not) and {harder} with a way less, {invalid} operations that are not valid"
     );
     assert!(mismatches == 0, "{mismatches} mismatches of {cases} cases:\n{}", shown.join("\n\n"));
 }

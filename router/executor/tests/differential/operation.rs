@@ -22,6 +22,13 @@ pub(crate) struct Operation {
     pub(crate) is_label_on: bool,
 }
 
+impl Operation {
+    /// Whether something is skipped or included.
+    pub(crate) fn has_conditions(&self) -> bool {
+        self.text.contains("@skip") || self.text.contains("@include")
+    }
+}
+
 /// What a response key stands for: conflicts are rare, so that operations are valid.
 type Meaning = (String, String, String);
 

@@ -6,8 +6,9 @@ use apollo_compiler::ast::{
 };
 use serde_json::Value;
 
-use crate::case::{Failure, Federation};
+use crate::case::{Failure, Federation, Kind};
 use crate::data::Data;
+use crate::detour;
 use crate::mutate::has_implementations;
 use crate::operation::Operation;
 
@@ -20,7 +21,7 @@ pub(crate) fn shrink(
     mut operation: Operation,
     like: &Failure,
 ) -> (Federation, Operation) {
-    let mut attempts = ATTEMPTS;
+    let mut attempts = if like.kind == Kind::Detour { ATTEMPTS / 8 } else { ATTEMPTS };
     loop {
         let before = attempts;
         let found = smaller_operation(&federation, &operation, like, &mut attempts)
@@ -37,19 +38,27 @@ pub(crate) fn shrink(
     }
 }
 
-/// How a case fails.
-pub(crate) fn failure(federation: &Federation, operation: &Operation) -> Option<Failure> {
-    match federation.compose() {
-        Err(failure) => Some(failure),
-        Ok(composed) => {
-            let document = composed.validate(operation)?;
-            composed.check(&document, operation).err()
-        }
+/// How a case fails. Whether there is a detour is looked for only where there was one: it takes long.
+pub(crate) fn failure(
+    federation: &Federation,
+    operation: &Operation,
+    like: &Failure,
+) -> Option<Failure> {
+    let composed = match federation.compose() {
+        Err(failure) => return Some(failure),
+        Ok(composed) => composed,
+    };
+    let document = composed.validate(operation)?;
+    let failure = composed.check(&document, operation).err();
+    if failure.is_some() || like.kind != Kind::Detour {
+        return failure;
     }
+    let mut harder = detour::harder(federation).into_iter().filter_map(|it| it.compose().ok());
+    harder.find_map(|harder| detour::compare(&composed, &harder, operation).err())
 }
 
 fn fails(federation: &Federation, operation: &Operation, like: &Failure) -> bool {
-    let failure = std::panic::catch_unwind(|| failure(federation, operation));
+    let failure = std::panic::catch_unwind(|| failure(federation, operation, like));
     failure.ok().flatten().is_some_and(|failure| failure.is_like(like))
 }
 
@@ -84,15 +93,11 @@ fn smaller_operation(
     like: &Failure,
     attempts: &mut usize,
 ) -> Option<Operation> {
-    let composed = federation.compose().ok()?;
     let with_text =
         |document: &Document| Operation { text: document.to_string(), ..operation.clone() };
     let document = Document::parse(&operation.text, "operation.graphql").ok()?;
-    let smaller = leave_out(&document, attempts, |document| {
-        let operation = with_text(document);
-        let Some(document) = composed.validate(&operation) else { return false };
-        composed.check(&document, &operation).is_err_and(|failure| failure.is_like(like))
-    });
+    let smaller =
+        leave_out(&document, attempts, |document| fails(federation, &with_text(document), like));
     let mut smaller = smaller.map_or_else(|| operation.clone(), |it| with_text(&it));
     // Variables that are no longer defined are not sent.
     let names: Vec<String> = smaller.variables.keys().cloned().collect();

@@ -346,6 +346,13 @@ impl Position {
     fn origin(&self) -> Rc<Self> {
         self.origin.clone().unwrap_or_else(|| Rc::new(self.clone()))
     }
+
+    /// Where the objects are that fields asked for here have above them: where they stood first, unless only an interface
+    /// object stood for them there, which does not know what they set.
+    fn above_below(&self) -> Rc<Self> {
+        let origin = self.origin();
+        if self.classes().is_subset(&origin.classes()) { origin } else { Rc::new(self.clone()) }
+    }
 }
 
 fn union(cursors: &[Cursor]) -> TypeSet {

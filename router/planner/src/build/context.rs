@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use apollo_compiler::ast::VariableDefinition;
 use apollo_compiler::{Name, Node};
-use supergraph::{ContextArgument, FieldSet, SubgraphId, TypeId};
+use supergraph::{ContextArgument, FieldSet, SubgraphId, TypeId, TypeSet};
 
 use super::{Builder, Placements, Position, Touched, add_placements};
 use crate::demand::Demand;
@@ -118,11 +118,12 @@ impl Builder<'_> {
                 }
             })?;
             let condition = at.condition.and(&demand.condition);
-            ready.extend(self.fetch_value(&argument.selection, &above, condition)?);
+            let setting = self.setting(&argument.context, &above);
+            ready.extend(self.fetch_value(&argument.selection, &above, &setting, condition)?);
             let variable = self.context_variables.name(&above, argument);
             let opening = if text.is_empty() { "(" } else { ", " };
             let _ = write!(text, "{opening}{}: ${variable}", argument.name);
-            let on = Some(above.cursors[0].type_id);
+            let on = setting.iter().next();
             let places = position(&above.path);
             let value = self.represented_below(&argument.selection, on, &places, false);
             let depth = above.path.len();
@@ -141,23 +142,26 @@ impl Builder<'_> {
 
     /// The nearest objects above that set a context.
     fn sets_context(&self, context: &str, at: &Position) -> Option<Rc<Position>> {
-        let graph = self.search.supergraph.query_graph();
         let mut above = std::iter::successors(at.above.as_ref(), |next| next.above.as_ref());
-        let sets = |position: &&Rc<Position>| {
-            position.classes().iter().any(|class| graph.sets_context(class, context))
-        };
-        above.find(sets).cloned()
+        above.find(|position| !self.setting(context, position).is_empty()).cloned()
+    }
+
+    /// The classes at a position that set a context. Others there have nothing below them that uses it.
+    fn setting(&self, context: &str, at: &Position) -> TypeSet {
+        let graph = self.search.supergraph.query_graph();
+        at.classes().iter().filter(|class| graph.sets_context(*class, context)).collect()
     }
 
     fn fetch_value(
         &mut self,
         selection: &FieldSet,
         above: &Position,
+        setting: &TypeSet,
         condition: Condition,
     ) -> Result<Touched, PlanError> {
         let hidden = self.search.hidden(selection);
         let mut placements = Placements::new();
-        for class in above.classes().iter() {
+        for class in setting.iter() {
             let place = self.place_of(class, above);
             let solution = self.solution(hidden.node, &hidden.demands, place)?;
             add_placements(&mut placements, &solution, class);

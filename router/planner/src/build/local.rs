@@ -72,7 +72,7 @@ impl<'a> Builder<'a> {
         let after = if types.is_some() { &at.after | &at.told } else { at.after.clone() };
         let elements = ty.map(|ty| self.path_below(at, &classes, types, &output, &ty));
         let path = elements.unwrap_or_default();
-        let above = at.origin();
+        let above = at.above_below();
         for (overlay, cursors) in below {
             let universe = union(&cursors);
             let position = Position {

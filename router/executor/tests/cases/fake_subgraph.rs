@@ -51,6 +51,9 @@ impl FakeSubgraph {
             .parse(FEDERATION, "federation.graphql")
             .parse(sdl, name);
         let parsed = ast::Document::parse(sdl, name).expect("the subgraph parses");
+        if !sdl.contains("directive @oneOf") {
+            builder = builder.parse("directive @oneOf on INPUT_OBJECT", "one_of.graphql");
+        }
         let entities = entity_types(&parsed);
         if !entities.is_empty() {
             let union = format!(

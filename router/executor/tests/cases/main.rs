@@ -3,6 +3,8 @@
 //! What is expected was once written by the executor itself, so each answer must also be what one server with the data
 //! of all subgraphs says: composition, planning and execution as a whole must be as if there were no federation.
 
+#[path = "context.rs"]
+mod contextual;
 mod data;
 mod fake_subgraph;
 mod indent;
@@ -29,6 +31,7 @@ use futures::future::BoxFuture;
 use planner::Budget;
 use supergraph::{Labels, Supergraph};
 
+use crate::contextual::{Contextual, contextual_arguments};
 use crate::data::Data;
 use crate::fake_subgraph::{FakeSubgraph, Request};
 use crate::indent::indented;
@@ -38,6 +41,7 @@ use crate::monolith::monolith;
 struct FakeSubgraphs {
     /// In the order of their ids.
     subgraphs: Vec<(String, FakeSubgraph)>,
+    contextual: Vec<Contextual>,
     requests: Mutex<String>,
 }
 
@@ -59,7 +63,12 @@ impl FakeSubgraphs {
             .iter()
             .map(|it| Ok((it.name.to_string(), load(&it.name.to_string())?)))
             .collect::<datatest_stable::Result<_>>()?;
-        Ok(Self { subgraphs, requests: Mutex::default() })
+        let sdls = supergraph.subgraphs().iter().map(|it| {
+            fs::read_to_string(case.join("subgraphs").join(format!("{}.graphql", it.name)))
+        });
+        let sdls = sdls.collect::<Result<Vec<_>, _>>()?;
+        let contextual = contextual_arguments(sdls.iter().map(String::as_str));
+        Ok(Self { subgraphs, contextual, requests: Mutex::default() })
     }
 
     /// Whether a server that has all their data says the same, byte for byte, and whether it has errors where this has.
@@ -74,8 +83,13 @@ impl FakeSubgraphs {
         let Some(monolith) = monolith(supergraph, &all) else { return Ok(()) };
         let variables = if variables.is_empty() { "{}" } else { variables };
         let operation = document.operations.get(None).map_err(|_| "a case has one operation")?;
-        let expected =
-            reference::execute(&monolith, document, operation, &serde_json::from_str(variables)?);
+        let expected = reference::execute(
+            &monolith,
+            &self.contextual,
+            document,
+            operation,
+            &serde_json::from_str(variables)?,
+        );
         assert!(expected.misfits.is_empty(), "the data does not fit: {:?}", expected.misfits);
         let body = std::str::from_utf8(&response.body)?;
         let data = body.strip_prefix("{\"data\":").ok_or("`data` comes first")?;

@@ -13,6 +13,7 @@ use apollo_compiler::validation::Valid;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+use crate::contextual::Contextual;
 use crate::data::{Source, is_composite, literal};
 
 /// What the server answers.
@@ -29,13 +30,15 @@ pub(crate) struct Answer {
 /// Executes an operation that is valid, with variables that fit.
 pub(crate) fn execute(
     source: &Source,
+    contextual: &[Contextual],
     document: &Valid<ExecutableDocument>,
     operation: &Operation,
     variables: &Map<String, Value>,
 ) -> Answer {
     let variables = source.variables(operation, variables);
-    let (errors, misfits) = (Vec::new(), Vec::new());
-    let mut execution = Execution { source, document, variables, errors, misfits };
+    let (above, errors, misfits) = (Vec::new(), Vec::new(), Vec::new());
+    let mut execution =
+        Execution { source, contextual, document, variables, above, errors, misfits };
     let says = source.data.root(operation.operation_type);
     let object = Object { type_name: operation.object_type(), says };
     let sets = [&operation.selection_set];
@@ -54,8 +57,11 @@ struct Object<'a> {
 
 struct Execution<'a> {
     source: &'a Source,
+    contextual: &'a [Contextual],
     document: &'a Valid<ExecutableDocument>,
     variables: Map<String, Value>,
+    /// The objects whose fields are being executed, and their types.
+    above: Vec<(String, Map<String, Value>)>,
     errors: Vec<String>,
     misfits: Vec<String>,
 }
@@ -77,6 +83,7 @@ impl<'a> Execution<'a> {
         }
         let mut entries = Vec::new();
         let mut propagates = false;
+        self.above.push((object.type_name.to_owned(), object.says.clone()));
         for (response_key, fields) in fields {
             let path = format!("{path}{response_key}");
             match self.field(object, &fields, operation, &path) {
@@ -84,6 +91,7 @@ impl<'a> Execution<'a> {
                 Err(Null) => propagates = true,
             }
         }
+        self.above.pop();
         if propagates { Err(Null) } else { Ok(format!("{{{}}}", entries.join(","))) }
     }
 
@@ -142,7 +150,10 @@ impl<'a> Execution<'a> {
         if operation.is_mutation() && operation.object_type() == object.type_name {
             self.source.mutations.fetch_add(1, Ordering::Relaxed);
         }
-        let arguments = self.source.arguments(definition, &field.arguments, &self.variables);
+        let mut arguments = self.source.arguments(definition, &field.arguments, &self.variables);
+        let contextual =
+            self.contextual.iter().filter(|it| it.is_of(object.type_name, &field.name));
+        arguments.extend(contextual.map(|it| it.value(self.source, &self.above)));
         let value = self.source.value(object.type_name, object.says, &field.name, &arguments);
         self.complete(&definition.ty, &value.unwrap_or_default(), fields, operation, path)
     }

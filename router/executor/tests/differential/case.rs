@@ -18,10 +18,12 @@ use planner::{Budget, QueryPlan};
 use serde_json::Value;
 use supergraph::{Labels, Supergraph};
 
+use crate::contextual::{Contextual, contextual_arguments};
 use crate::data::{Data, Source};
 use crate::detour::{self, Effort};
 use crate::errors;
 use crate::fake_subgraph::{FakeSubgraph, Request};
+use crate::link;
 use crate::operation::Operation;
 use crate::project::Projection;
 use crate::reference;
@@ -34,6 +36,8 @@ pub(crate) struct Federation {
     pub(crate) truth: Data,
     /// Entities and subgraphs that do not know them: `$id`, and the subgraph's name.
     pub(crate) unknown: Vec<(String, String)>,
+    /// The subgraphs that have own names for the directives of federation.
+    pub(crate) renaming: Vec<String>,
 }
 
 /// What went wrong.
@@ -69,10 +73,15 @@ pub(crate) enum Kind {
 }
 
 impl Failure {
-    /// Whether it is the same failure, as far as one can tell: of composition, by the code.
+    /// Whether it is the same failure, as far as one can tell: of composition, by the code; of a request, by the reason.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let code = |it: &Self| it.reason.split(' ').next().map(ToOwned::to_owned);
-        self.kind == other.kind && (self.kind != Kind::Composition || code(self) == code(other))
+        self.kind == other.kind
+            && match self.kind {
+                Kind::Composition => code(self) == code(other),
+                Kind::Request => self.reason == other.reason,
+                _ => true,
+            }
     }
 
     fn new(kind: Kind, reason: impl Into<String>) -> Self {
@@ -86,6 +95,7 @@ pub(crate) struct Composed {
     pub(crate) supergraph_sdl: String,
     pub(crate) subgraphs: Arc<FakeSubgraphs>,
     pub(crate) truth: Source,
+    contextual: Vec<Contextual>,
 }
 
 pub(crate) struct FakeSubgraphs {
@@ -100,7 +110,7 @@ impl Federation {
         let source = |(name, sdl): &(String, String)| SubgraphSource {
             name: name.clone(),
             url: format!("http://{name}.test/graphql"),
-            sdl: sdl.clone(),
+            sdl: self.published(name, sdl),
         };
         let sources: Vec<_> = self.subgraphs.iter().map(source).collect();
         let composition = composition::compose(&sources).map_err(|errors| {
@@ -135,7 +145,14 @@ impl Federation {
             supergraph.subgraphs().iter().map(|it| subgraph(it.name.to_string())).collect();
         let subgraphs =
             Arc::new(FakeSubgraphs { subgraphs, mutations, requests: Mutex::default() });
-        Ok(Composed { supergraph, supergraph_sdl: composition.supergraph_sdl, subgraphs, truth })
+        let supergraph_sdl = composition.supergraph_sdl;
+        let contextual = contextual_arguments(self.subgraphs.iter().map(|(_, sdl)| sdl.as_str()));
+        Ok(Composed { supergraph, supergraph_sdl, subgraphs, truth, contextual })
+    }
+
+    /// The SDL as composition reads it.
+    pub(crate) fn published(&self, name: &String, sdl: &str) -> String {
+        if self.renaming.contains(name) { link::with_own_names(sdl) } else { sdl.to_owned() }
     }
 
     /// Subgraph, type and field of all that moved elsewhere.
@@ -198,7 +215,9 @@ impl Composed {
     ) -> Result<(), Failure> {
         let definition = document.operations.get(operation.name).expect("it was written");
         self.truth.mutations.store(0, Ordering::Relaxed);
-        let expected = reference::execute(&self.truth, document, definition, &operation.variables);
+        let variables = &operation.variables;
+        let expected =
+            reference::execute(&self.truth, &self.contextual, document, definition, variables);
         if !expected.misfits.is_empty() {
             return Err(Failure::new(Kind::Misfit, expected.misfits.join(", ")));
         }
@@ -223,7 +242,7 @@ impl Composed {
         budget: Budget,
     ) -> Result<QueryPlan, Failure> {
         let definition = document.operations.get(operation.name).expect("it was written");
-        let labels = self.supergraph.label_id("percent(50)").filter(|_| operation.is_label_on);
+        let labels = operation.labels.iter().filter_map(|it| self.supergraph.label_id(it));
         planner::plan_within(&self.supergraph, document, definition, &Labels::on(labels), budget)
             .map_err(|error| Failure::new(Kind::Plan, error.to_string()))
     }
@@ -235,6 +254,10 @@ impl Composed {
         plan: &QueryPlan,
         hasty: &QueryPlan,
     ) -> Result<(), Failure> {
+        // Mutations run one after the other: which may share a request depends on what stands between them.
+        if plan.operation_type == OperationType::Mutation {
+            return Ok(());
+        }
         let effort = Effort::of(plan);
         let print = |plan: &QueryPlan| plan.display(&self.supergraph).to_string();
         if effort.is_beaten_by(Effort::of(hasty)) {

@@ -25,6 +25,7 @@ pub(crate) fn write(
     fs::create_dir_all(directory.join("subgraphs"))?;
     fs::create_dir_all(directory.join("data"))?;
     for (name, sdl) in &federation.subgraphs {
+        let sdl = federation.published(name, sdl);
         fs::write(directory.join(format!("subgraphs/{name}.graphql")), sdl)?;
     }
     if let Ok(composed) = federation.compose() {
@@ -40,6 +41,9 @@ pub(crate) fn write(
     if !operation.variables.is_empty() {
         let variables = serde_json::to_string_pretty(&operation.variables).expect("it is JSON");
         fs::write(directory.join("operation.variables.json"), variables + "\n")?;
+    }
+    if !operation.labels.is_empty() {
+        fs::write(directory.join("operation.labels"), operation.labels.join("\n") + "\n")?;
     }
     fs::write(directory.join("failure.txt"), format!("{:?}: {}\n", failure.kind, failure.reason))?;
     Ok(directory)

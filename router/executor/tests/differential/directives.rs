@@ -4,8 +4,11 @@ use crate::random::Random;
 use crate::schema::{Field, Kind};
 use crate::split::{PartField, Split, is_key_field};
 
+/// What fields may wait for before they move.
+pub(crate) const LABELS: [&str; 2] = ["percent(50)", "launched"];
+
 impl Split {
-    /// `@requires`, `@provides`, `@override`, `@inaccessible`, fields that are nullable here and not there; last, what
+    /// `@requires`, `@provides`, `@override`, `@inaccessible`, `@context`, fields that are nullable here and not there; last, what
     /// follows from where the fields are: interfaces' fields and `@shareable`.
     pub(crate) fn decorate(&mut self, random: &mut Random) {
         for _ in 0..random.below(4) {
@@ -14,14 +17,20 @@ impl Split {
         for _ in 0..random.below(3) {
             self.provide(random);
         }
-        if random.percent(40) {
+        for _ in 0..random.below(3) {
             self.override_one(random);
         }
         if random.percent(25) {
-            self.hide(random);
+            self.hide_field(random);
+        }
+        if random.percent(25) {
+            self.pass_context(random);
         }
         self.complete_interfaces(random);
         self.agree_on_types();
+        if random.percent(20) {
+            self.hide_type(random);
+        }
         self.vary_nullability(random);
         self.share(random);
         if random.percent(80) {
@@ -37,7 +46,7 @@ impl Split {
         });
         let open: Vec<_> =
             holding.filter(|(entity, part)| self.can_forget(entity, *part)).collect();
-        if !open.is_empty() && self.interface_object.is_none() {
+        if !open.is_empty() && self.interface_objects.is_empty() {
             let (entity, part) = random.pick(&open);
             self.unknown.push((format!("{entity}1"), part));
         }
@@ -61,13 +70,13 @@ impl Split {
     }
 
     /// An entity, and one of the subgraphs that hold it.
-    fn holding(&self, random: &mut Random) -> (String, usize) {
+    pub(crate) fn holding(&self, random: &mut Random) -> (String, usize) {
         let entities: Vec<&String> = self.holders.keys().collect();
         let entity = random.pick(&entities);
         (entity.clone(), random.pick(&self.holders[entity]))
     }
 
-    fn has(&self, part: usize, ty: &str, field: &str) -> bool {
+    pub(crate) fn has(&self, part: usize, ty: &str, field: &str) -> bool {
         self.parts[part].types.get(ty).is_some_and(|it| it.fields.contains_key(field))
     }
 
@@ -101,6 +110,8 @@ impl Split {
     ) -> Option<String> {
         let arguments = match field.arguments {
             "(id: ID!)" => "(id: \"7\")",
+            "(choice: Choice!, flag: Boolean = true)" => "(choice: {filter: {text: \"x\"}})",
+            "(choice: Choice)" if random.percent(50) => "(choice: {colors: [RED]})",
             "(first: Int = 3)" if random.percent(50) => "(first: 8)",
             "(ids: [ID!], color: Color)" if random.percent(50) => {
                 "(ids: [\"a\", \"b\"], color: BLUE)"
@@ -126,7 +137,7 @@ impl Split {
                     self.parts[part].types[&field.base].keys.keys().copied().collect();
                 format!(" {{ {} }}", random.pick(&keys))
             }
-            Some(Kind::Interface) if field.base == "Item" => " { id }".to_owned(),
+            Some(Kind::Interface) if field.base != "Sized" => " { id }".to_owned(),
             Some(Kind::Interface | Kind::Union) => {
                 self.ensure(part, &field.base, random);
                 let members = self.parts[part].types[&field.base].members.clone();
@@ -263,27 +274,16 @@ impl Split {
         let name = random.pick(&movable);
         let from = self.owners(&entity, &name)[0];
         self.place(part, &entity, &name, random);
-        let label = if random.percent(40) { ", label: \"percent(50)\"" } else { "" };
+        let label = if random.percent(50) {
+            format!(", label: \"{}\"", random.pick(&LABELS))
+        } else {
+            String::new()
+        };
         let directive = format!("@override(from: \"{}\"{label})", Self::part_name(from));
         self.add_directive(part, &entity, &name, &directive);
     }
 
-    fn hide(&mut self, random: &mut Random) {
-        let (entity, part) = self.holding(random);
-        let interfaces = self.schema.interfaces(&entity);
-        let in_interface = |name: &str| {
-            interfaces.iter().any(|it| self.schema.types[it].fields.contains_key(name))
-        };
-        let fields = self.parts[part].types[&entity].fields.iter();
-        let open = fields.filter(|(name, field)| !in_interface(name) && !field.is_external());
-        let names: Vec<String> = open.map(|(name, _)| name.clone()).collect();
-        if names.len() > 1 {
-            let name = random.pick(&names);
-            self.add_directive(part, &entity, &name, "@inaccessible");
-        }
-    }
-
-    fn add_directive(&mut self, part: usize, ty: &str, field: &str, directive: &str) {
+    pub(crate) fn add_directive(&mut self, part: usize, ty: &str, field: &str, directive: &str) {
         let fields = &mut self.parts[part].types[ty].fields;
         let directives = &mut fields.entry(field.to_owned()).or_default().directives;
         if !directives.iter().any(|it| it == directive) {
@@ -295,10 +295,8 @@ impl Split {
     /// implement it there.
     fn complete_interfaces(&mut self, random: &mut Random) {
         for part in 0..self.parts.len() {
-            for name in ["Item", "Sized"] {
-                let is_object = self.interface_object.is_some_and(|(object, _)| object == part)
-                    && name == "Item";
-                if is_object || !self.parts[part].types.contains_key(name) {
+            for name in ["Item", "Node", "Sized"] {
+                if self.is_object(part, name) || !self.parts[part].types.contains_key(name) {
                     continue;
                 }
                 let fields: Vec<String> = self.schema.types[name].fields.keys().cloned().collect();

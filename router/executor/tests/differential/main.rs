@@ -7,12 +7,16 @@
 //! 4. `Composed::check` plans and executes each over strict fake subgraphs, and compares with the reference executor over the
 //!    whole truth: the same bytes of `data`, and errors at the same places.
 //! 5. `mutate` takes something out: composition refuses, or what it makes of the rest is answered as before.
-//! 6. What fails is made smaller by `shrink` as long as it fails, and becomes a case directory.
+//! 6. `detour` minds that a plan takes no more requests than one for a harder question.
+//! 7. What fails is made smaller by `shrink` as long as it fails, and becomes a case directory.
 //!
 //! `DIFFERENTIAL_CASES` and `DIFFERENTIAL_SEED` in the environment make a longer run, or another.
 
 mod case;
 mod case_directory;
+mod context;
+#[path = "../cases/context.rs"]
+mod contextual;
 #[path = "../cases/data.rs"]
 mod data;
 mod detour;
@@ -20,6 +24,10 @@ mod directives;
 mod errors;
 #[path = "../cases/fake_subgraph.rs"]
 mod fake_subgraph;
+mod hide;
+mod input;
+mod interface_object;
+mod link;
 mod mutate;
 mod operation;
 mod print;
@@ -34,6 +42,7 @@ mod shrink;
 mod split;
 mod truth;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::case::{Composed, Failure, Federation, Kind};
@@ -47,6 +56,9 @@ const OPERATIONS: usize = 8;
 /// How often something is taken out of each federation, and operations are tried on what still composes.
 const MUTATIONS: usize = 4;
 const OPERATIONS_IF_MUTATED: usize = 3;
+/// One plan in so many may take a request more than it could: the search weighs each root field by itself, and does not see
+/// that hops of several to one subgraph become one request.
+const CASES_WITH_ONE_DETOUR: usize = 500;
 /// Failing cases that are made small; there is no need to see more at once.
 const SHOWN: usize = 10;
 
@@ -62,7 +74,7 @@ struct Tally {
     /// Those of which a way was blocked.
     harder: usize,
     refused: usize,
-    mismatches: usize,
+    mismatches: BTreeMap<Kind, usize>,
     shown: Vec<String>,
 }
 
@@ -74,7 +86,10 @@ impl Tally {
         let truth = truth::truth(&split, &mut random);
         let name = |part: usize| Split::part_name(part).to_owned();
         let unknown = split.unknown.iter().map(|(id, part)| (id.clone(), name(*part))).collect();
-        let federation = Federation { subgraphs: split.print(), truth, unknown };
+        let subgraphs = split.print();
+        let renaming = subgraphs.iter().map(|(name, _)| name.clone());
+        let renaming = renaming.filter(|_| random.percent(15)).collect();
+        let federation = Federation { subgraphs, truth, unknown, renaming };
         self.federations += 1;
         let composed = match federation.compose() {
             Ok(composed) => composed,
@@ -163,8 +178,10 @@ impl Tally {
         operation: &Operation,
         failure: &Failure,
     ) {
-        self.mismatches += 1;
-        if self.shown.len() == SHOWN {
+        *self.mismatches.entry(failure.kind).or_default() += 1;
+        // Of detours there may be some.
+        let is_detour = failure.kind == Kind::Detour;
+        if self.shown.len() >= if is_detour { SHOWN / 2 } else { SHOWN } {
             return;
         }
         let (federation, operation) =
@@ -172,7 +189,7 @@ impl Tally {
         let failure =
             shrink::failure(&federation, &operation, failure).expect("a small case fails, too");
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("differential");
-        let name = format!("seed_{seed}_{}", self.mismatches);
+        let name = format!("seed_{seed}_{}", self.shown.len());
         let written = case_directory::write(&root, &name, &federation, &operation, &failure);
         let at = written.expect("the target directory is writable");
         let kind: Kind = failure.kind;
@@ -201,5 +218,9 @@ fn federations_answer_as_one_server_would() {
         "{cases} cases from seed {first}: {federations} federations, {mutated} that compose without something \
          ({refused} do not) and {harder} with a way less, {invalid} operations that are not valid"
     );
-    assert!(mismatches == 0, "{mismatches} mismatches of {cases} cases:\n{}", shown.join("\n\n"));
+    let detours = mismatches.get(&Kind::Detour).copied().unwrap_or_default();
+    println!("mismatches: {mismatches:?}");
+    let is_right = mismatches.keys().all(|kind| *kind == Kind::Detour);
+    let is_short = detours <= cases / CASES_WITH_ONE_DETOUR;
+    assert!(is_right && is_short, "{}", shown.join("\n\n"));
 }

@@ -10,10 +10,9 @@ use crate::shrink::Scissors;
 const THINGS: usize = 120;
 
 /// The federation without one random thing of one subgraph: a type, a field, an argument, a directive, an interface, a
-/// member. Where nothing is found it stays as it is. All subgraphs know all entities: which fields may be null for one that
-/// does not, depends on what the others have.
+/// member. Where nothing is found it stays as it is.
 pub(crate) fn mutate(federation: &Federation, random: &mut Random) -> Federation {
-    let mut mutated = Federation { unknown: Vec::new(), ..federation.clone() };
+    let mut mutated = federation.clone();
     let at = random.below(mutated.subgraphs.len());
     let (name, sdl) = &mut mutated.subgraphs[at];
     let document = Document::parse(sdl.as_str(), name.as_str()).expect("it was composed");
@@ -22,10 +21,20 @@ pub(crate) fn mutate(federation: &Federation, random: &mut Random) -> Federation
         let is_cut = Scissors::new(random.below(THINGS)).cut(&mut candidate);
         if is_cut && is_of_use(&document, &candidate) {
             *sdl = candidate.to_string();
+            mutated.unknown.retain(|(id, _)| {
+                let entity = id.trim_end_matches(|it: char| it.is_ascii_digit());
+                definition(&document, entity) == definition(&candidate, entity)
+            });
             break;
         }
     }
     mutated
+}
+
+/// What a subgraph says of a type. Which fields may be null for an entity that some subgraph does not know, depends on what
+/// all say of it: where that changes, all know it.
+fn definition<'d>(document: &'d Document, name: &str) -> Option<&'d Definition> {
+    document.definitions.iter().find(|it| it.name().is_some_and(|it| it == name))
 }
 
 /// Whether something follows from a mutation: not where inputs change, which the data repeats as a subgraph coerces them;

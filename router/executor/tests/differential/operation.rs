@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use apollo_compiler::Schema;
-use apollo_compiler::ast::{FieldDefinition, OperationType, Type};
-use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::ast::{FieldDefinition, InputValueDefinition, OperationType, Type};
+use apollo_compiler::schema::{ExtendedType, InputObjectType};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
+use crate::directives::LABELS;
 use crate::random::Random;
 
 /// An operation, and what the client sends with it.
@@ -18,8 +19,8 @@ pub(crate) struct Operation {
     pub(crate) variables: Map<String, Value>,
     /// Which operation of the document it is, where there are several.
     pub(crate) name: Option<&'static str>,
-    /// Whether fields that move by a label have moved.
-    pub(crate) is_label_on: bool,
+    /// The labels of fields that have moved.
+    pub(crate) labels: Vec<&'static str>,
 }
 
 impl Operation {
@@ -80,8 +81,8 @@ pub(crate) fn operation(schema: &Schema, random: &mut Random) -> Operation {
     if name.is_some() {
         text += "query Other { other: __typename }\n";
     }
-    let is_label_on = writer.random.percent(50);
-    Operation { text, variables: writer.variables, name, is_label_on }
+    let labels = LABELS.into_iter().filter(|_| writer.random.percent(50)).collect();
+    Operation { text, variables: writer.variables, name, labels }
 }
 
 impl Writer<'_> {
@@ -297,7 +298,7 @@ impl Writer<'_> {
         if ty.is_list() {
             // One value stands for a list of one.
             if self.random.percent(15) {
-                return self.literal(&ty.item_type().clone().non_null(), depth + 1);
+                return self.literal(&innermost(ty).clone().non_null(), depth + 1);
             }
             let items =
                 (0..self.random.below(3)).map(|_| self.input(ty.item_type(), false, depth + 1));
@@ -311,14 +312,8 @@ impl Writer<'_> {
             };
         };
         let mut entries = Vec::new();
-        for field in object.fields.values() {
-            if self.random.percent(50) && !(depth > 2 && field.ty.inner_named_type() == name) {
-                entries.push(format!(
-                    "{}: {}",
-                    field.name,
-                    self.input(&field.ty, false, depth + 1)
-                ));
-            }
+        for (field, ty) in self.given_fields(object, depth) {
+            entries.push(format!("{}: {}", field.name, self.input(&ty, false, depth + 1)));
         }
         format!("{{{}}}", entries.join(", "))
     }
@@ -329,7 +324,7 @@ impl Writer<'_> {
         }
         if ty.is_list() {
             if self.random.percent(15) {
-                return self.json(&ty.item_type().clone().non_null(), depth + 1);
+                return self.json(&innermost(ty).clone().non_null(), depth + 1);
             }
             return (0..self.random.below(3))
                 .map(|_| self.json(ty.item_type(), depth + 1))
@@ -340,12 +335,28 @@ impl Writer<'_> {
             return self.leaf(name);
         };
         let mut entries = Map::new();
-        for field in object.fields.values() {
-            if self.random.percent(50) && !(depth > 2 && field.ty.inner_named_type() == name) {
-                entries.insert(field.name.to_string(), self.json(&field.ty, depth + 1));
-            }
+        for (field, ty) in self.given_fields(object, depth) {
+            entries.insert(field.name.to_string(), self.json(&ty, depth + 1));
         }
         entries.into()
+    }
+
+    /// The fields of an input object that are given, and their types: one that is not null, where there may be only one.
+    fn given_fields<'s>(
+        &mut self,
+        object: &'s InputObjectType,
+        depth: usize,
+    ) -> Vec<(&'s InputValueDefinition, Type)> {
+        let is_deep = |it: &InputValueDefinition| {
+            depth > 2 && matches!(it.ty.inner_named_type().as_str(), "Filter" | "Choice")
+        };
+        let open = object.fields.values().map(|it| &***it).filter(|it| !is_deep(it));
+        if object.directives.has("oneOf") {
+            let field = self.random.pick(&open.collect::<Vec<_>>());
+            return vec![(field, field.ty.as_ref().clone().non_null())];
+        }
+        let given = open.filter(|it| it.is_required() || self.random.percent(50));
+        given.map(|it| (it, it.ty.as_ref().clone())).collect()
     }
 
     fn leaf(&mut self, name: &str) -> Value {
@@ -361,4 +372,9 @@ impl Writer<'_> {
             _ => json!(format!("x{number}")),
         }
     }
+}
+
+/// The type inside all lists.
+fn innermost(ty: &Type) -> &Type {
+    if ty.is_list() { innermost(ty.item_type()) } else { ty }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::schema::{COMMON, Kind};
+use crate::schema::Kind;
 use crate::split::{PartField, PartType, Split, is_key_field};
 
 const HEADER: &str = r#"extend schema @link(
-  url: "https://specs.apollo.dev/federation/v2.7"
-  import: ["@key", "@shareable", "@external", "@requires", "@provides", "@override", "@interfaceObject", "@inaccessible"]
+  url: "https://specs.apollo.dev/federation/v2.8"
+  import: ["@key", "@shareable", "@external", "@requires", "@provides", "@override", "@interfaceObject", "@inaccessible", "@context", "@fromContext"]
 )
 "#;
 
@@ -20,12 +20,12 @@ impl Split {
             let types: Vec<String> =
                 types.map(|(name, in_part)| self.print_type(part, name, in_part)).collect();
             let types = types.join("\n");
-            let uses = ["Color", "Digits", "Filter"].iter().any(|name| types.contains(name));
+            let inputs = self.parts[part].inputs.print(&types);
             let moods = if types.contains("Mood") { self.print_moods(part) } else { String::new() };
             let header = if self.is_old(part) { "" } else { HEADER };
             let roots =
                 if self.renames_roots(part) { self.print_roots(part) } else { String::new() };
-            format!("{header}{roots}\n{types}{moods}{}", if uses { COMMON } else { "" })
+            format!("{header}{roots}\n{types}{moods}{inputs}")
         };
         (0..self.parts.len()).map(|part| (Self::part_name(part).to_owned(), sdl(part))).collect()
     }
@@ -41,12 +41,20 @@ impl Split {
         let is_new = |directive: &String| {
             directive.starts_with("@override") || directive.starts_with("@inaccessible")
         };
+        let hides_argument = |(name, in_part): (&String, &PartType)| {
+            let arguments =
+                in_part.fields.keys().map(|it| self.schema.types[name].fields[it].arguments);
+            arguments.into_iter().any(|it| it.contains("@inaccessible"))
+        };
         let mut types = self.parts[part].types.values();
         self.parts[part].is_old
-            && self.interface_object.is_none_or(|(object, it)| object != part && it != part)
+            && self.interface_objects.iter().all(|it| it.part != part && it.home != part)
+            && !self.parts[part].types.iter().any(hides_argument)
+            && !self.hidden.as_ref().is_some_and(|it| self.parts[part].types.contains_key(it))
             && types.all(|it| {
                 let mut fields = it.fields.values();
-                it.keys.values().all(|is_resolvable| *is_resolvable)
+                !it.sets_context
+                    && it.keys.values().all(|is_resolvable| *is_resolvable)
                     && !fields.any(|field| field.directives.iter().any(is_new))
             })
     }
@@ -71,8 +79,7 @@ impl Split {
 
     fn print_type(&self, part: usize, name: &str, in_part: &PartType) -> String {
         let schema_type = &self.schema.types[name];
-        let is_interface_object =
-            name == "Item" && self.interface_object.is_some_and(|(object, _)| object == part);
+        let is_interface_object = self.is_object(part, name);
         if schema_type.kind == Kind::Union {
             return format!("union {name} = {}\n", in_part.members.join(" | "));
         }
@@ -104,6 +111,12 @@ impl Split {
             let resolvable = if *is_resolvable { "" } else { ", resolvable: false" };
             let _ = write!(out, " @key(fields: \"{key}\"{resolvable})");
         }
+        if self.hidden.as_deref() == Some(name) {
+            out.push_str(" @inaccessible");
+        }
+        if in_part.sets_context {
+            out.push_str(" @context(name: \"scope\")");
+        }
         out.push_str(if is_interface_object { " @interfaceObject {\n" } else { " {\n" });
         for (field, in_part_field) in &in_part.fields {
             let mut directives = in_part_field.directives.clone();
@@ -114,7 +127,7 @@ impl Split {
             if extends && is_in_a_key && !in_part_field.is_external() {
                 directives.push("@external".to_owned());
             }
-            let in_part_field = PartField { directives, ..*in_part_field };
+            let in_part_field = PartField { directives, ..in_part_field.clone() };
             self.print_field(name, field, &in_part_field, &mut out);
         }
         out + "}\n"
@@ -126,7 +139,11 @@ impl Split {
         if in_part.is_nullable && field_type.ends_with('!') {
             field_type.pop();
         }
-        let _ = write!(out, "  {name}{}: {field_type}", field.arguments);
+        let mut arguments = field.arguments.to_owned();
+        if let Some(contextual) = &in_part.contextual {
+            arguments = format!("{}, {contextual})", arguments.trim_end_matches(')'));
+        }
+        let _ = write!(out, "  {name}{arguments}: {field_type}");
         for directive in &in_part.directives {
             let _ = write!(out, " {directive}");
         }

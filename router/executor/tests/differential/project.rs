@@ -31,33 +31,37 @@ impl Projection<'_> {
             query: root(&definition.query, &truth.query),
             mutation: root(&definition.mutation, &truth.mutation),
             subscription: root(&definition.subscription, &truth.subscription),
-            entities: truth.entities.iter().filter_map(|entity| self.entity(entity)).collect(),
+            entities: truth.entities.iter().flat_map(|entity| self.entity(entity)).collect(),
             ..Data::default()
         }
     }
 
-    /// The name under which the subgraph knows an object type: its own, or that of an interface object.
-    fn known_as(&self, type_name: &str) -> Option<&ObjectType> {
-        let known = self.schema.get_object(type_name);
-        known.map(|it| &**it).or_else(|| {
-            let ours = self.truth.schema.get_object(type_name)?;
-            ours.implements_interfaces
-                .iter()
-                .find_map(|it| self.schema.get_object(it))
-                .map(|it| &**it)
-        })
+    /// The names under which the subgraph knows an object type: its own, or those of interface objects.
+    fn known_as(&self, type_name: &str) -> Vec<&ObjectType> {
+        if let Some(known) = self.schema.get_object(type_name) {
+            return vec![known];
+        }
+        let ours = self.truth.schema.get_object(type_name);
+        let interfaces = ours.into_iter().flat_map(|it| &it.implements_interfaces);
+        interfaces.filter_map(|it| self.schema.get_object(it)).map(|it| &**it).collect()
     }
 
-    fn entity(&self, entity: &Map<String, Value>) -> Option<Map<String, Value>> {
-        let object = self.known_as(entity["__typename"].as_str()?)?;
+    /// What the subgraph says of an entity: once for each name under which it knows it.
+    fn entity(&self, entity: &Map<String, Value>) -> Vec<Map<String, Value>> {
         if self.unknown.iter().any(|id| entity["$id"] == **id) {
-            return None;
+            return Vec::new();
         }
+        let type_name = entity["__typename"].as_str().expect("a name");
+        let known_as = self.known_as(type_name).into_iter();
+        known_as.map(|object| self.entity_as(object, entity)).collect()
+    }
+
+    fn entity_as(&self, object: &ObjectType, entity: &Map<String, Value>) -> Map<String, Value> {
         let mut known = self.fields(object, entity);
         known.insert("$id".to_owned(), entity["$id"].clone());
         known.insert("__typename".to_owned(), object.name.as_str().into());
         self.add_required(object, entity, &mut known);
-        Some(known)
+        known
     }
 
     /// What the subgraph resolves of an object.
@@ -107,7 +111,10 @@ impl Projection<'_> {
             return value.clone();
         };
         // Of a type that was taken out of the subgraph: the data is no longer of its schema, which it must say.
-        let Some(known) = self.known_as(type_name) else { return value.clone() };
+        let known_as = self.known_as(type_name);
+        let is_declared = |it: &&&ObjectType| it.name == *field.ty.inner_named_type();
+        let known = known_as.iter().find(is_declared).or(known_as.first());
+        let Some(known) = known else { return value.clone() };
         let mut projected = match object.get("$id") {
             Some(id) => Map::from_iter([("$id".to_owned(), id.clone())]),
             None => self.fields(known, object),
@@ -134,10 +141,10 @@ impl Projection<'_> {
         for selection in field_set {
             match selection {
                 Selection::Field(field) => {
-                    let Some(known) = self.known_as(type_name) else { continue };
-                    let Ok(definition) = self.schema.type_field(&known.name, &field.name) else {
-                        continue;
-                    };
+                    let known_as = self.known_as(type_name).into_iter();
+                    let mut definitions = known_as
+                        .filter_map(|it| self.schema.type_field(&it.name, &field.name).ok());
+                    let Some(definition) = definitions.next() else { continue };
                     let arguments = self.truth.arguments(definition, &field.arguments, &Map::new());
                     let value = self.truth.value(type_name, values, &field.name, &arguments);
                     let value =

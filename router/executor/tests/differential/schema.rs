@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use crate::input::ARGUMENTS;
 use crate::random::Random;
 
 /// All types by name, without roots and built-ins.
@@ -59,11 +60,12 @@ pub(crate) fn key_field(name: &str) -> Field {
         "region" => Field::new("Region", "_!"),
         "marks" => Field::new("String", "[_!]!"),
         "legs" => Field::new("Leg", "[_!]!"),
+        "stamp" => Field::new("Stamp", "_!"),
         _ => unreachable!("`{name}` is in no key"),
     }
 }
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 10] = [
     "id",
     "id",
     "code",
@@ -72,30 +74,16 @@ const KEYS: [&str; 8] = [
     "code region { name zone { code } }",
     "marks",
     "legs { from }",
+    "stamp",
+    "stamp code",
 ];
 const ENTITIES: [&str; 5] = ["Book", "Author", "Shop", "Order", "Route"];
 const FIELDS: [&str; 8] = ["title", "size", "pages", "weight", "owner", "parts", "state", "note"];
-const LEAVES: [&str; 9] =
-    ["String", "String", "Int", "Float", "Boolean", "ID", "Color", "Mood", "Digits"];
+const LEAVES: [&str; 10] =
+    ["String", "String", "Int", "Float", "Boolean", "ID", "Color", "Mood", "Digits", "Stamp"];
 /// The values of an enum that is for output only: each subgraph has some of them. `SECRET` is inaccessible.
 pub(crate) const MOODS: [&str; 4] = ["CALM", "MERRY", "GLOOMY", "SECRET"];
 const WRAPPINGS: [&str; 8] = ["_", "_", "_", "_!", "[_]", "[_!]!", "[[_]]", "[[_!]!]"];
-const ARGUMENTS: [&str; 6] = [
-    "(first: Int = 3)",
-    "(ids: [ID!], color: Color)",
-    "(filter: Filter)",
-    "(filter: Filter! = {text: \"none\"}, factor: Float)",
-    "(matrix: [[Int!]], digits: Digits)",
-    "(id: ID!)",
-];
-
-/// What every subgraph defines that uses it, besides what is random.
-pub(crate) const COMMON: &str = "
-enum Color { RED GREEN BLUE }
-scalar Digits
-input Filter { text: String, ids: [ID!], color: Color = RED, limit: Float, deeper: Filter }
-";
-
 impl Schema {
     pub(crate) fn random(random: &mut Random) -> Self {
         let mut schema = Self::default();
@@ -144,19 +132,10 @@ impl Schema {
 
     fn abstract_types(&mut self, entities: &[&str], random: &mut Random) {
         if random.percent(70) {
-            let count = random.between(2, entities.len());
-            let members = random.some(entities, count);
-            let interface =
-                vec![("id".to_owned(), key_field("id")), ("label".to_owned(), Self::leaf(random))];
-            for member in &members {
-                let ty = &mut self.types[*member];
-                ty.fields.insert("label".to_owned(), interface[1].1.clone());
-                ty.keys.retain(|key| !matches!(*key, "id" | "id code"));
-                ty.keys.insert(0, "id");
-            }
-            self.insert("Item", Kind::Interface, Vec::new());
-            self.types["Item"].fields.extend(interface);
-            self.types["Item"].members = members.iter().map(|it| (*it).to_owned()).collect();
+            self.interface_of_entities("Item", "label", entities, random);
+        }
+        if random.percent(30) {
+            self.interface_of_entities("Node", "nick", entities, random);
         }
         if random.percent(40) {
             self.insert("Sized", Kind::Interface, Vec::new());
@@ -178,6 +157,28 @@ impl Schema {
             let members = random.some(&objects, count);
             self.types["Hit"].members = members.into_iter().map(ToOwned::to_owned).collect();
         }
+    }
+
+    /// An interface of entities, all of which have the key `id`.
+    fn interface_of_entities(
+        &mut self,
+        name: &str,
+        own: &str,
+        entities: &[&str],
+        random: &mut Random,
+    ) {
+        let count = random.between(2, entities.len());
+        let members = random.some(entities, count);
+        let own = (own.to_owned(), Self::leaf(random));
+        for member in &members {
+            let ty = &mut self.types[*member];
+            ty.fields.extend([own.clone()]);
+            ty.keys.retain(|key| !matches!(*key, "id" | "id code"));
+            ty.keys.insert(0, "id");
+        }
+        self.insert(name, Kind::Interface, Vec::new());
+        self.types[name].fields.extend([("id".to_owned(), key_field("id")), own]);
+        self.types[name].members = members.iter().map(|it| (*it).to_owned()).collect();
     }
 
     fn leaf(random: &mut Random) -> Field {

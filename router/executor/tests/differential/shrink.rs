@@ -21,6 +21,10 @@ pub(crate) fn shrink(
     mut operation: Operation,
     like: &Failure,
 ) -> (Federation, Operation) {
+    let plain = Federation { renaming: Vec::new(), ..federation.clone() };
+    if fails(&plain, &operation, like) {
+        federation = plain;
+    }
     let mut attempts = if like.kind == Kind::Detour { ATTEMPTS / 8 } else { ATTEMPTS };
     loop {
         let before = attempts;
@@ -106,7 +110,15 @@ fn smaller_operation(
             smaller.variables.remove(&name);
         }
     }
-    (smaller.text != operation.text).then_some(smaller)
+    // Labels that make no difference are off.
+    for label in operation.labels.clone() {
+        let mut without = smaller.clone();
+        without.labels.retain(|it| *it != label);
+        if fails(federation, &without, like) {
+            smaller = without;
+        }
+    }
+    (smaller.text != operation.text || smaller.labels != operation.labels).then_some(smaller)
 }
 
 fn smaller_subgraphs(
@@ -118,7 +130,8 @@ fn smaller_subgraphs(
     let mut current = federation.clone();
     for index in (0..federation.subgraphs.len()).rev() {
         let mut without = current.clone();
-        without.subgraphs.remove(index);
+        let (name, _) = without.subgraphs.remove(index);
+        without.renaming.retain(|it| *it != name);
         if fails(&without, operation, like) {
             current = without;
             continue;

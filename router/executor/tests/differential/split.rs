@@ -5,6 +5,8 @@
 
 use indexmap::IndexMap;
 
+use crate::input::Inputs;
+use crate::interface_object::InterfaceObject;
 use crate::random::Random;
 use crate::schema::{Field, Kind, MOODS, Schema, Type, key_field};
 
@@ -14,8 +16,9 @@ pub(crate) struct Split {
     pub(crate) parts: Vec<Part>,
     /// For each entity, the subgraphs that can be asked for it; the hub first.
     pub(crate) holders: IndexMap<String, Vec<usize>>,
-    /// The subgraph with an interface object for `Item`, and the one with the interface.
-    pub(crate) interface_object: Option<(usize, usize)>,
+    pub(crate) interface_objects: Vec<InterfaceObject>,
+    /// A type that clients do not see.
+    pub(crate) hidden: Option<String>,
     /// Entities of which a subgraph that holds their type knows nothing: `$id`, and the subgraph.
     pub(crate) unknown: Vec<(String, usize)>,
 }
@@ -28,6 +31,7 @@ pub(crate) struct Part {
     pub(crate) renames_roots: bool,
     /// Whether it is written for Federation 1, if it can be.
     pub(crate) is_old: bool,
+    pub(crate) inputs: Inputs,
     /// The values of the enum `Mood` that it knows.
     pub(crate) moods: Vec<&'static str>,
 }
@@ -39,6 +43,8 @@ pub(crate) struct PartType {
     /// Field set, and whether it is resolvable.
     pub(crate) keys: IndexMap<&'static str, bool>,
     pub(crate) members: Vec<String>,
+    /// Whether fields below it may use what it has.
+    pub(crate) sets_context: bool,
 }
 
 /// A field in a subgraph.
@@ -47,6 +53,8 @@ pub(crate) struct PartField {
     pub(crate) directives: Vec<String>,
     /// Whether the type's outermost `!` is left out.
     pub(crate) is_nullable: bool,
+    /// An argument that clients do not see.
+    pub(crate) contextual: Option<String>,
 }
 
 impl PartField {
@@ -58,39 +66,32 @@ impl PartField {
 impl Split {
     pub(crate) fn random(random: &mut Random) -> Self {
         let schema = Schema::random(random);
-        let part = |random: &mut Random| Part {
-            renames_roots: random.percent(15),
-            is_old: random.percent(20),
-            moods: MOODS.into_iter().filter(|it| *it == "CALM" || random.percent(75)).collect(),
-            ..Part::default()
+        let part = |random: &mut Random| {
+            let is_old = random.percent(20);
+            Part {
+                renames_roots: random.percent(15),
+                is_old,
+                inputs: Inputs::random(is_old, random),
+                moods: MOODS.into_iter().filter(|it| *it == "CALM" || random.percent(75)).collect(),
+                ..Part::default()
+            }
         };
         let parts = (0..random.between(2, 4)).map(|_| part(random)).collect();
         let mut split = Self {
             schema,
             parts,
             holders: IndexMap::new(),
-            interface_object: None,
+            interface_objects: Vec::new(),
+            hidden: None,
             unknown: Vec::new(),
         };
-        if split.schema.types.contains_key("Item") && random.percent(40) {
-            split.interface_object =
-                Some((split.parts.len() - 1, random.below(split.parts.len() - 1)));
-        }
+        split.choose_interface_objects(random);
         split.hold_entities(random);
-        split.place_interface_object(random);
+        split.place_interface_objects(random);
         split.place_fields(random);
         split.place_split_value(random);
         split.place_roots(random);
         split
-    }
-
-    /// Whether a subgraph may not know a type: where `Item` is an object, its objects have no types.
-    pub(crate) fn is_barred(&self, part: usize, name: &str) -> bool {
-        let Some(schema_type) = self.schema.types.get(name) else { return false };
-        self.interface_object.is_some_and(|(object, _)| object == part)
-            && name != "Item"
-            && (self.schema.interfaces(name).iter().any(|it| it == "Item")
-                || schema_type.members.iter().any(|member| self.is_barred(part, member)))
     }
 
     fn hold_entities(&mut self, random: &mut Random) {
@@ -107,11 +108,10 @@ impl Split {
                 (0..self.parts.len()).filter(|part| !self.is_barred(*part, &entity)).collect();
             let count = random.between(1, open.len().min(3));
             open = random.some(&open, count);
-            if let Some((object, interface)) = self.interface_object
-                && self.is_barred(object, &entity)
-                && !open.contains(&interface)
-            {
-                open.push(interface);
+            for it in &self.interface_objects {
+                if self.is_barred(it.part, &entity) && !open.contains(&it.home) {
+                    open.push(it.home);
+                }
             }
             open.rotate_left(random.below(count));
             for (index, part) in open.iter().enumerate() {
@@ -132,10 +132,16 @@ impl Split {
         }
     }
 
-    fn add_key(&mut self, part: usize, entity: &str, key: &'static str, is_resolvable: bool) {
+    pub(crate) fn add_key(
+        &mut self,
+        part: usize,
+        entity: &str,
+        key: &'static str,
+        is_resolvable: bool,
+    ) {
         let in_part = self.parts[part].types.entry(entity.to_owned()).or_default();
         in_part.keys.insert(key, is_resolvable);
-        for name in ["id", "code", "region", "marks", "legs"] {
+        for name in ["id", "code", "region", "marks", "legs", "stamp"] {
             if is_key_field(key, name) {
                 let field = self.schema.types[entity]
                     .fields
@@ -173,10 +179,7 @@ impl Split {
                     self.ensure(part, &field.base, random);
                 }
             }
-            Kind::Interface
-                if self.interface_object.is_some_and(|(object, _)| object == part)
-                    && name == "Item" =>
-            {
+            Kind::Interface if self.is_object(part, name) => {
                 let mut in_part = PartType::default();
                 in_part.keys.insert("id", true);
                 in_part.fields.insert("id".to_owned(), PartField::default());
@@ -219,30 +222,6 @@ impl Split {
             .entry(field_name.to_owned())
             .or_default();
         self.ensure(part, &base, random);
-    }
-
-    fn place_interface_object(&mut self, random: &mut Random) {
-        let Some((object, interface)) = self.interface_object else { return };
-        let members = self.schema.types["Item"].members.clone();
-        for member in &members {
-            self.add_key(interface, member, "id", true);
-        }
-        let mut in_part = PartType { members: members.clone(), ..PartType::default() };
-        in_part.keys.insert("id", true);
-        self.parts[interface].types.insert("Item".to_owned(), in_part);
-        self.ensure(object, "Item", random);
-        let bases: Vec<String> =
-            self.schema.types.keys().filter(|it| !self.is_barred(object, it)).cloned().collect();
-        for name in ["stars", "badge"] {
-            let mut field = Schema::field(&bases, random);
-            // It is asked for before it is known whether the object's type is one for which it is wanted; an error then
-            // shows where one server would have none.
-            field.is_relied_on = true;
-            for ty in members.iter().map(String::as_str).chain(["Item"]) {
-                self.schema.types[ty].fields.insert(name.to_owned(), field.clone());
-            }
-            self.place(object, "Item", name, random);
-        }
     }
 
     /// Every field of an entity that is not in a key goes to one of its holders, or to several.
@@ -311,9 +290,7 @@ impl Split {
             part.types.get(ty).is_some_and(|it| it.fields.contains_key(field_name))
         };
         self.parts.iter().any(|part| has(part, ty))
-            || (self.interface_object.is_some()
-                && ["stars", "badge"].contains(&field_name)
-                && self.schema.interfaces(ty).iter().any(|it| it == "Item"))
+            || self.interface_with_added(ty, field_name).is_some()
     }
 
     fn place_roots(&mut self, random: &mut Random) {

@@ -73,7 +73,7 @@ impl Truth<'_> {
         let (non_null, nulls, errors) = match wrapping.strip_suffix('!') {
             // A non-null field that fails takes the object's type with it, where only that request would have told it; what
             // is wanted of that type is then left out, where one server would have null.
-            Some(non_null) => (non_null, 0, usize::from(self.split.interface_object.is_none())),
+            Some(non_null) => (non_null, 0, usize::from(self.split.interface_objects.is_empty())),
             None => (wrapping, 12, 3),
         };
         // apollo-compiler, by which subgraphs answer, cannot say that an item of a list failed.
@@ -126,14 +126,11 @@ impl Truth<'_> {
     fn possible(&self, ty: &str, name: &str, base: &str) -> Vec<String> {
         let mut possible: BTreeSet<String> =
             self.split.schema.runtime_types(base).into_iter().collect();
-        let owners = self.split.interface_object.filter(|_| ["stars", "badge"].contains(&name));
-        let ty = if owners.is_some() { "Item" } else { ty };
+        let ty = self.split.interface_with_added(ty, name).unwrap_or(ty);
         for (index, part) in self.split.parts.iter().enumerate() {
             let field = part.types.get(ty).and_then(|it| it.fields.get(name));
             let resolves = field.is_some_and(|field| !field.is_external());
-            let is_object = base == "Item"
-                && self.split.interface_object.is_some_and(|(object, _)| object == index);
-            if resolves && !is_object {
+            if resolves && !self.split.is_object(index, base) {
                 let members = &part.types[base].members;
                 possible.retain(|it| members.contains(it));
             }
@@ -152,7 +149,8 @@ impl Truth<'_> {
             "Mood" => {
                 let split = self.split;
                 let has = |part: &&Part| {
-                    let in_types = [ty, "Item"].into_iter().filter_map(|ty| part.types.get(ty));
+                    let in_types =
+                        [ty, "Item", "Node"].into_iter().filter_map(|ty| part.types.get(ty));
                     in_types.into_iter().any(|it| it.fields.contains_key(name))
                 };
                 let mut moods = MOODS.to_vec();
@@ -162,6 +160,12 @@ impl Truth<'_> {
                 json!(self.random.pick(&moods))
             }
             "Digits" => self.digits(),
+            // A custom scalar may be a number here and a text there, or an object; as a key, too.
+            "Stamp" => match number % 3 {
+                0 => json!(number),
+                1 => json!(format!("stamp{number}")),
+                _ => json!({ "$json": format!("{{\"n\":[{number}.50,null]}}") }),
+            },
             _ if ty == "Mutation" => json!(format!("$mutations: {name} $arguments")),
             _ if !field.arguments.is_empty() => json!(format!("{name}{number} $arguments")),
             _ => {

@@ -9,14 +9,12 @@ pub(crate) fn with_own_names(sdl: &str) -> String {
         ("import: [", "as: \"fed\", import: ["),
         ("\"@key\"", "{ name: \"@key\", as: \"@identity\" }"),
         ("\"@requires\"", "{ name: \"@requires\", as: \"@needs\" }"),
-        ("\"@inaccessible\"", "{ name: \"@inaccessible\", as: \"@hidden\" }"),
         ("\"@shareable\"", "\"FieldSet\""),
         ("\"@external\"", "\"@tag\""),
     ];
     let uses = [
         ("@key(", "@identity("),
         ("@requires(", "@needs("),
-        ("@inaccessible", "@hidden"),
         ("@shareable", "@fed__shareable"),
         ("@external", "@fed__external"),
     ];

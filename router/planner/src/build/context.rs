@@ -123,9 +123,13 @@ impl Builder<'_> {
             let variable = self.context_variables.name(&above, argument);
             let opening = if text.is_empty() { "(" } else { ", " };
             let _ = write!(text, "{opening}{}: ${variable}", argument.name);
-            let on = setting.iter().next();
             let places = position(&above.path);
-            let value = self.represented_below(&argument.selection, on, &places, false);
+            let classes: Vec<TypeId> = setting.iter().collect();
+            // Objects of one type need not say their type: what fragments on others select is left out.
+            let value = match &*classes {
+                [_] => self.represented(&argument.selection, &classes, &places, false),
+                _ => self.represented_below(&argument.selection, Some(classes[0]), &places, false),
+            };
             let depth = above.path.len();
             let value = ContextValue { variable, ty: argument.ty.to_string(), depth, value };
             if !values.contains(&value) {

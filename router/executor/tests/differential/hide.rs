@@ -26,10 +26,11 @@ impl Split {
     /// Hides a type, where all types keep something to show: it is still returned as a member of what clients see. No interface
     /// object stands for it, since clients' schema does not say that it does.
     pub(crate) fn hide_type(&mut self, random: &mut Random) {
-        let names =
-            self.schema.types.iter().filter(|(name, it)| {
-                matches!(it.kind, Kind::Entity | Kind::Value) && !is_root(name)
-            });
+        let names = self.schema.types.iter().filter(|(name, it)| {
+            matches!(it.kind, Kind::Entity | Kind::Value)
+                && !is_root(name)
+                && !(0..self.parts.len()).any(|part| self.is_barred(part, name))
+        });
         let names: Vec<String> = names.map(|(name, _)| name.clone()).collect();
         let hidden = random.pick(&names);
         let returning = self.fields_of_type(&hidden);

@@ -4,6 +4,7 @@ mod context;
 mod document;
 mod field_use;
 mod graphql;
+mod specification;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

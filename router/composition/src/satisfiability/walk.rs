@@ -183,11 +183,16 @@ impl<'a> Walk<'a> {
         let is_mutation = roots.mutation.as_ref().is_some_and(|root| root.name == state.object);
         for field in object.fields.values() {
             let positions = self.with_contexts(state, &field.name);
-            if is_mutation && positions.len() > 1 {
-                if let Some(caller) = self.caller(state, field, &positions) {
-                    self.follow(state, field, &BTreeSet::from([caller]));
+            if is_mutation {
+                let callers = self.resolving(state, field, &positions);
+                if callers.len() > 1 {
+                    if let Some(caller) = self.caller(state, field, callers) {
+                        self.follow(state, field, &BTreeSet::from([caller]));
+                    }
+                    continue;
                 }
-            } else if !self.follow(state, field, &positions) {
+            }
+            if !self.follow(state, field, &positions) {
                 self.report(state, &field.name);
             }
         }
@@ -223,34 +228,37 @@ impl<'a> Walk<'a> {
         true
     }
 
+    /// The positions that resolve a field by themselves.
+    fn resolving(
+        &mut self,
+        state: &State,
+        field: &FieldDefinition,
+        positions: &BTreeSet<Position>,
+    ) -> Vec<Position> {
+        let mut resolves = |position: &&Position| {
+            let alone = BTreeSet::from([(*position).clone()]);
+            self.reach.field(&state.object, &alone, &field.name).is_some()
+        };
+        positions.iter().filter(|position| resolves(position)).cloned().collect()
+    }
+
     /// Where a mutation is called: once, so that one of the subgraphs that resolve it has to be enough for all that may
     /// be asked of its result. `None` if none is, which is reported.
     fn caller(
         &mut self,
         state: &State,
         field: &FieldDefinition,
-        positions: &BTreeSet<Position>,
+        positions: Vec<Position>,
     ) -> Option<Position> {
         let mut failures = Vec::new();
         for position in positions {
-            let alone = BTreeSet::from([position.clone()]);
             let labels = self.reach.labels().clone();
             let mut walk = Walk::new(self.supergraph, labels, Order::SmallestFirst);
-            if !walk.follow(state, field, &alone) {
-                continue;
-            }
+            walk.follow(state, field, &BTreeSet::from([position.clone()]));
             match walk.walk(STATE_LIMIT, 1).pop() {
-                None => return Some(position.clone()),
+                None => return Some(position),
                 Some(error) => failures.push((position.subgraph, error)),
             }
-        }
-        if failures.len() == 1 {
-            self.errors.extend(failures.into_iter().map(|(_, error)| error));
-            return None;
-        }
-        if failures.is_empty() {
-            self.report(state, &field.name);
-            return None;
         }
         let reasons: Vec<String> = failures
             .iter()

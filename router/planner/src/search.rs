@@ -76,8 +76,8 @@ impl Needs<'_> {
     }
 }
 
-/// The ways from one place, by subgraph.
-pub(crate) type Hops = Rc<Vec<Option<Rc<Hop>>>>;
+/// The ways from one place, by subgraph: several where different interface objects stand for the object there.
+pub(crate) type Hops = Rc<Vec<Vec<Rc<Hop>>>>;
 
 /// How subgraphs resolve a field, ascending by subgraph.
 type Resolutions<'a> = Rc<[(SubgraphId, Resolution<'a>)]>;
@@ -212,8 +212,24 @@ impl<'a> Search<'a> {
         }
         self.remember(&self.hops, place, || {
             let found = self.within(Frame::Hops(place), || Some(self.find_hops(place)));
-            Rc::new(found.unwrap_or_else(|| vec![None; self.supergraph.subgraphs().len()]))
+            Rc::new(found.unwrap_or_else(|| vec![Vec::new(); self.supergraph.subgraphs().len()]))
         })
+    }
+
+    /// Of the ways of objects of a class into a subgraph, the one to the type that has the field there.
+    pub(crate) fn hop_for<'h>(
+        &self,
+        demand: &Demand,
+        class: TypeId,
+        to: SubgraphId,
+        hops: &'h [Rc<Hop>],
+    ) -> Option<&'h Rc<Hop>> {
+        let is_object = |id: TypeId| self.supergraph.is_interface_object(id, to);
+        let on = self.resolution(demand, class, to).map(|resolution| resolution.on);
+        match on.filter(|on| is_object(*on)) {
+            Some(object) => hops.iter().find(|hop| hop.typename == object),
+            None => hops.iter().find(|hop| !is_object(hop.typename)).or(hops.first()),
+        }
     }
 
     /// How a subgraph resolves a field of an object.

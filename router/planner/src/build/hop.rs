@@ -1,5 +1,6 @@
 //! Asks another subgraph, in a request of its own: by a key for entities, from the root for a query within an answer.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use apollo_compiler::ast::OperationType;
@@ -15,6 +16,9 @@ use crate::overlay::OverlayId;
 use crate::search::{Frame, Hop, Node};
 use crate::selection::SelectionId;
 use crate::{Condition, ContextValue, PathElement, PlanError, RepresentationSelection};
+
+/// Classes that take one way, and what is wanted of them.
+type HopGroup = (Rc<Hop>, Vec<TypeId>, Vec<Wanted>);
 
 /// A demand on objects of classes that take one way, and what it needs beside their key.
 struct Job<'a> {
@@ -56,8 +60,8 @@ impl<'a> Builder<'a> {
                 None => apart.push((demand.clone(), classes.clone())),
             }
         }
-        let wanted = apart.as_slice();
-        for (hop, classes) in self.hop_groups(to, wanted, at) {
+        for (hop, classes, wanted) in self.hop_groups(to, &apart, at) {
+            let wanted = wanted.as_slice();
             let ready = self.keys(&hop, &classes, wanted, at)?;
             touched.extend(&ready);
             let keys = self.represented(&hop.key, &classes, &position(&at.path), true);
@@ -135,30 +139,39 @@ impl<'a> Builder<'a> {
         Ok(touched)
     }
 
-    /// The classes that take the same way into a subgraph.
-    fn hop_groups(
-        &self,
-        to: SubgraphId,
-        wanted: &[Wanted],
-        at: &Position,
-    ) -> Vec<(Rc<Hop>, Vec<TypeId>)> {
-        let classes: TypeSet = wanted.iter().flat_map(|(_, classes)| classes).copied().collect();
-        let mut groups: Vec<(Rc<Hop>, Vec<TypeId>)> = Vec::new();
-        for class in classes.iter() {
-            let hops = self.search.hops(self.place_of(class, at));
-            let hop = hops[to.index()].clone().expect("the search found this way");
-            let same = groups.iter_mut().find(|(known, classes)| {
+    /// The classes that take the same way into a subgraph, with what is wanted of them there.
+    fn hop_groups(&self, to: SubgraphId, wanted: &[Wanted], at: &Position) -> Vec<HopGroup> {
+        // By class and the type it is sent as: the way, and the places of what is wanted.
+        let mut ways: BTreeMap<(TypeId, TypeId), (Rc<Hop>, Vec<usize>)> = BTreeMap::new();
+        for (place, (demand, classes)) in wanted.iter().enumerate() {
+            for class in classes {
+                let hops = self.search.hops(self.place_of(*class, at));
+                let hop = self.search.hop_for(demand, *class, to, &hops[to.index()]);
+                let hop = hop.expect("the search found this way").clone();
+                let way = ways.entry((*class, hop.typename)).or_insert_with(|| (hop, Vec::new()));
+                way.1.push(place);
+            }
+        }
+        let mut groups: Vec<(Rc<Hop>, BTreeMap<usize, Vec<TypeId>>, Vec<TypeId>)> = Vec::new();
+        for ((class, _), (hop, places)) in ways {
+            let same = groups.iter_mut().find(|(known, _, classes)| {
                 known.key == hop.key
                     && known.inputs == hop.inputs
                     && (known.typename == classes[0]) == (hop.typename == class)
                     && (known.typename == hop.typename || hop.typename == class)
             });
-            match same {
-                Some((_, classes)) => classes.push(class),
-                None => groups.push((hop, vec![class])),
-            }
+            let (_, of, classes) = match same {
+                Some(same) => same,
+                None => groups.push_mut((hop, BTreeMap::new(), Vec::new())),
+            };
+            classes.push(class);
+            places.into_iter().for_each(|place| of.entry(place).or_default().push(class));
         }
-        groups
+        let wanted_at = |(place, classes): (usize, Vec<TypeId>)| (wanted[place].0.clone(), classes);
+        let group = |(hop, of, classes): (_, BTreeMap<_, _>, _)| {
+            (hop, classes, of.into_iter().map(wanted_at).collect())
+        };
+        groups.into_iter().map(group).collect()
     }
 
     /// Gets the key fields of objects that take one way; the fetches to wait for.

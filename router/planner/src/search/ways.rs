@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use supergraph::{FieldPresence, FieldSet, FieldSetField, SubgraphId, TypeId, TypeSet};
+use supergraph::{Entry, FieldPresence, FieldSet, FieldSetField, SubgraphId, TypeId, TypeSet};
 
 use super::{Frame, Hop, Node, Place, Search, Solution};
 use crate::choice::{Open, Way, choose};
@@ -18,7 +18,7 @@ impl Search<'_> {
         &self,
         demands: &[Rc<Demand>],
         place: Place,
-        hops: Option<&[Option<Rc<Hop>>]>,
+        hops: Option<&[Vec<Rc<Hop>>]>,
     ) -> Option<Solution> {
         let mut wanted: Vec<Rc<Demand>> = demands
             .iter()
@@ -48,7 +48,10 @@ impl Search<'_> {
                 all.as_slice()
             }
         };
-        let opening = |to: SubgraphId| hops[to.index()].as_ref().expect("it is a way").cost;
+        let opening = |to: SubgraphId| {
+            let costs = hops[to.index()].iter().map(|hop| hop.cost);
+            costs.min_by_key(|cost| cost.weight()).expect("it is a way")
+        };
         let (assignments, cost) = choose(open, opening);
         Some(Solution { cost, assignments })
     }
@@ -78,7 +81,7 @@ impl Search<'_> {
         &self,
         demand: &Rc<Demand>,
         place: Place,
-        hops: Option<&[Option<Rc<Hop>>]>,
+        hops: Option<&[Vec<Rc<Hop>>]>,
     ) -> Vec<(Way, Cost)> {
         let mut ways = Vec::new();
         let local = self.local(demand, place);
@@ -97,8 +100,9 @@ impl Search<'_> {
             all.as_slice()
         };
         let hops = self.supergraph.subgraph_ids().zip(hops);
-        let hops = hops.filter_map(|(to, hop)| Some((to, hop.as_deref()?)));
-        let mut open: Vec<(SubgraphId, &Hop)> =
+        let hops =
+            hops.filter_map(|(to, hops)| Some((to, self.hop_for(demand, place.class, to, hops)?)));
+        let mut open: Vec<(SubgraphId, &Rc<Hop>)> =
             if self.changes_class(place.class) || demand.is_typename() {
                 hops.collect()
             } else {
@@ -233,40 +237,53 @@ impl Search<'_> {
     }
 
     /// Breadth first: in each round, every subgraph one of whose keys can be had from those reached before.
-    pub(super) fn find_hops(&self, place: Place) -> Vec<Option<Rc<Hop>>> {
-        let mut hops: Vec<Option<Rc<Hop>>> = vec![None; self.supergraph.subgraphs().len()];
+    pub(super) fn find_hops(&self, place: Place) -> Vec<Vec<Rc<Hop>>> {
+        let mut hops: Vec<Vec<Rc<Hop>>> = vec![Vec::new(); self.supergraph.subgraphs().len()];
         if place.subgraph.is_none() || self.is_query(place.class) {
             return self.root_hops(place.class);
         }
         loop {
-            let mut found = Vec::new();
-            for to in self.supergraph.subgraph_ids().filter(|to| hops[to.index()].is_none()) {
-                let entries = self.supergraph.query_graph().entries(place.class, to).iter();
-                let ways = entries.filter_map(|entry| {
-                    let inputs =
-                        self.assign(&self.hidden(&entry.key).demands, place, Some(&hops))?;
-                    let cost = inputs.cost.then_request();
-                    Some(Hop { typename: entry.typename, key: entry.key.clone(), inputs, cost })
-                });
-                let mut ways = ways;
-                let best = if self.is_hasty() {
-                    ways.next()
-                } else {
-                    ways.min_by_key(|hop| hop.cost.weight())
-                };
-                found.extend(best.map(|hop| (to, hop)));
+            let mut found: Vec<(SubgraphId, Hop)> = Vec::new();
+            for to in self.supergraph.subgraph_ids() {
+                let known = hops[to.index()].as_slice();
+                let first = found.len();
+                for entry in self.supergraph.query_graph().entries(place.class, to) {
+                    if known.iter().any(|hop| hop.typename == entry.typename) {
+                        continue;
+                    }
+                    let best =
+                        found[first..].iter().position(|(_, h)| h.typename == entry.typename);
+                    if best.is_some() && self.is_hasty() {
+                        continue;
+                    }
+                    let Some(hop) = self.hop_by(entry, place, &hops) else { continue };
+                    match best {
+                        None => found.push((to, hop)),
+                        Some(best) if hop.cost.weight() < found[first + best].1.cost.weight() => {
+                            found[first + best].1 = hop;
+                        }
+                        Some(_) => {}
+                    }
+                }
             }
             if found.is_empty() {
                 return hops;
             }
             for (to, hop) in found {
-                hops[to.index()] = Some(Rc::new(hop));
+                hops[to.index()].push(Rc::new(hop));
             }
         }
     }
 
+    /// The way by one key, which is had from the place or by ways that are known.
+    fn hop_by(&self, entry: &Entry, place: Place, hops: &[Vec<Rc<Hop>>]) -> Option<Hop> {
+        let inputs = self.assign(&self.hidden(&entry.key).demands, place, Some(hops))?;
+        let cost = inputs.cost.then_request();
+        Some(Hop { typename: entry.typename, key: entry.key.clone(), inputs, cost })
+    }
+
     /// Every subgraph that has the root type.
-    fn root_hops(&self, root: TypeId) -> Vec<Option<Rc<Hop>>> {
+    fn root_hops(&self, root: TypeId) -> Vec<Vec<Rc<Hop>>> {
         let has = |to| self.supergraph.query_graph().classes(root, to).is_some();
         let hop = || Hop {
             typename: root,
@@ -274,7 +291,8 @@ impl Search<'_> {
             inputs: Solution { cost: Cost::default(), assignments: Vec::new() },
             cost: Cost::default().then_request(),
         };
-        self.supergraph.subgraph_ids().map(|to| has(to).then(|| Rc::new(hop()))).collect()
+        let hops = self.supergraph.subgraph_ids();
+        hops.map(|to| has(to).then(|| Rc::new(hop())).into_iter().collect()).collect()
     }
 
     /// The fields of a field set that are selected of objects of a class.

@@ -17,8 +17,13 @@ use crate::search::{Frame, Hop, Node};
 use crate::selection::SelectionId;
 use crate::{Condition, ContextValue, PathElement, PlanError, RepresentationSelection};
 
-/// Classes that take one way, and what is wanted of them.
-type HopGroup = (Rc<Hop>, Vec<TypeId>, Vec<Wanted>);
+/// Classes that take one way.
+struct HopGroup {
+    hop: Rc<Hop>,
+    classes: Vec<TypeId>,
+    /// What is wanted of which of them, by its place among all that is wanted there.
+    wanted: BTreeMap<usize, Vec<TypeId>>,
+}
 
 /// A demand on objects of classes that take one way, and what it needs beside their key.
 struct Job<'a> {
@@ -60,12 +65,13 @@ impl<'a> Builder<'a> {
                 None => apart.push((demand.clone(), classes.clone())),
             }
         }
-        for (hop, classes, wanted) in self.hop_groups(to, &apart, at) {
-            let wanted = wanted.as_slice();
-            let ready = self.keys(&hop, &classes, wanted, at)?;
+        for HopGroup { hop, classes, wanted } in self.hop_groups(to, &apart, at) {
+            let wanted = wanted.into_iter().map(|(place, of)| (apart[place].0.clone(), of));
+            let wanted: Vec<Wanted> = wanted.collect();
+            let ready = self.keys(&hop, &classes, &wanted, at)?;
             touched.extend(&ready);
             let keys = self.represented(&hop.key, &classes, &position(&at.path), true);
-            for job in self.jobs(to, &classes, wanted) {
+            for job in self.jobs(to, &classes, &wanted) {
                 let mut entrance = Entrance {
                     to,
                     hop: &hop,
@@ -139,7 +145,7 @@ impl<'a> Builder<'a> {
         Ok(touched)
     }
 
-    /// The classes that take the same way into a subgraph, with what is wanted of them there.
+    /// The classes that take the same way into a subgraph.
     fn hop_groups(&self, to: SubgraphId, wanted: &[Wanted], at: &Position) -> Vec<HopGroup> {
         // By class and the type it is sent as: the way, and the places of what is wanted.
         let mut ways: BTreeMap<(TypeId, TypeId), (Rc<Hop>, Vec<usize>)> = BTreeMap::new();
@@ -152,26 +158,26 @@ impl<'a> Builder<'a> {
                 way.1.push(place);
             }
         }
-        let mut groups: Vec<(Rc<Hop>, BTreeMap<usize, Vec<TypeId>>, Vec<TypeId>)> = Vec::new();
+        let mut groups: Vec<HopGroup> = Vec::new();
         for ((class, _), (hop, places)) in ways {
-            let same = groups.iter_mut().find(|(known, _, classes)| {
+            let same = groups.iter_mut().find(|HopGroup { hop: known, classes, .. }| {
                 known.key == hop.key
                     && known.inputs == hop.inputs
                     && (known.typename == classes[0]) == (hop.typename == class)
                     && (known.typename == hop.typename || hop.typename == class)
             });
-            let (_, of, classes) = match same {
+            let group = match same {
                 Some(same) => same,
-                None => groups.push_mut((hop, BTreeMap::new(), Vec::new())),
+                None => {
+                    groups.push_mut(HopGroup { hop, classes: Vec::new(), wanted: BTreeMap::new() })
+                }
             };
-            classes.push(class);
-            places.into_iter().for_each(|place| of.entry(place).or_default().push(class));
+            group.classes.push(class);
+            for place in places {
+                group.wanted.entry(place).or_default().push(class);
+            }
         }
-        let wanted_at = |(place, classes): (usize, Vec<TypeId>)| (wanted[place].0.clone(), classes);
-        let group = |(hop, of, classes): (_, BTreeMap<_, _>, _)| {
-            (hop, classes, of.into_iter().map(wanted_at).collect())
-        };
-        groups.into_iter().map(group).collect()
+        groups
     }
 
     /// Gets the key fields of objects that take one way; the fetches to wait for.

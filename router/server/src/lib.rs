@@ -2,8 +2,8 @@
 //!
 //! Life of a request:
 //!
-//! 0. `serve` takes a connection and gives it a thread, one of the `workers`.
-//! 1. [`app`] has the routes; `respond::graphql` takes a request, and knows the media type of its answer.
+//! 0. [`serve()`] has an `Acceptor` take a connection and give it a thread, one of the `workers`.
+//! 1. A `Front` takes its requests, and sends most straight to `respond::answer`, others there through the routes of [`app()`].
 //! 2. `GraphqlRequest::read` finds document, operation name and variables in it.
 //! 3. `Graph::prepare` looks the operation up by what the client wrote, or parses, validates, plans and lowers it.
 //! 4. The executor runs it, and reaches subgraphs through `Subgraphs`: over HTTP, or in the same process.

@@ -29,6 +29,7 @@ mod input;
 mod interface_object;
 mod link;
 mod mutate;
+mod neat;
 mod operation;
 mod print;
 mod project;

@@ -126,7 +126,10 @@ impl Projection<'_> {
             let whole = self.truth.entity(type_name, object).unwrap_or(object);
             projected.extend(self.selected(type_name, whole, &selections(provided)));
         }
-        projected.insert("__typename".to_owned(), known.name.as_str().into());
+        // Where only one type can stand, as of an interface object, it goes without saying.
+        if known.name != *field.ty.inner_named_type() {
+            projected.insert("__typename".to_owned(), known.name.as_str().into());
+        }
         projected.into()
     }
 

@@ -10,6 +10,7 @@ use crate::case::{Failure, Federation, Kind};
 use crate::data::Data;
 use crate::detour;
 use crate::mutate::has_implementations;
+use crate::neat::{drop_unused_variables, without_fragments};
 use crate::operation::Operation;
 
 /// How often a smaller case is looked for.
@@ -97,12 +98,19 @@ fn smaller_operation(
     like: &Failure,
     attempts: &mut usize,
 ) -> Option<Operation> {
-    let with_text =
-        |document: &Document| Operation { text: document.to_string(), ..operation.clone() };
-    let document = Document::parse(&operation.text, "operation.graphql").ok()?;
+    let with_text = |document: &Document| {
+        let mut document = document.clone();
+        drop_unused_variables(&mut document);
+        Operation { text: document.to_string(), ..operation.clone() }
+    };
+    let mut document = Document::parse(&operation.text, "operation.graphql").ok()?;
+    let flat = without_fragments(&document);
+    if fails(federation, &with_text(&flat), like) {
+        document = flat;
+    }
     let smaller =
         leave_out(&document, attempts, |document| fails(federation, &with_text(document), like));
-    let mut smaller = smaller.map_or_else(|| operation.clone(), |it| with_text(&it));
+    let mut smaller = with_text(&smaller.unwrap_or(document));
     // Variables that are no longer defined are not sent.
     let names: Vec<String> = smaller.variables.keys().cloned().collect();
     for name in names {

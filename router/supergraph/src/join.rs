@@ -9,6 +9,7 @@ use apollo_compiler::schema::{Component, ExtendedType, UnionType};
 use apollo_compiler::{Name, Node, Schema};
 use indexmap::{IndexMap, IndexSet};
 
+use crate::type_reference::type_reference;
 use crate::{
     CompositeType, ContextArgument, Field, FieldPresence, FieldSet, Key, LabelId, LinkUrl, Moving,
     Presences, Subgraph, SubgraphId, SubgraphName, SubgraphSet, SupergraphError, TypeKind,
@@ -288,8 +289,8 @@ fn field_presence(
     place: &str,
 ) -> Result<FieldPresence, SupergraphError> {
     let ty = match argument(directive, "type").and_then(|v| v.as_str()) {
-        Some(text) => Type::parse(text, "type")
-            .map_err(|_| invalid(place, &format!("`{text}` is not a type")))?,
+        Some(text) => type_reference(text)
+            .ok_or_else(|| invalid(place, &format!("`{text}` is not a type")))?,
         None => default_type.clone(),
     };
     Ok(FieldPresence {
@@ -325,7 +326,7 @@ fn context_argument(value: &Value, place: &str) -> Result<ContextArgument, Super
         .map_err(|error| SupergraphError::InvalidFieldSet { place: place.to_owned(), error })?;
     Ok(ContextArgument {
         name: Name::new(name).map_err(|_| not_a("a name")(name))?,
-        ty: Type::parse(ty, "type").map_err(|_| not_a("a type")(ty))?,
+        ty: type_reference(ty).ok_or_else(|| not_a("a type")(ty))?,
         context: text("context")?.to_owned(),
         selection,
     })

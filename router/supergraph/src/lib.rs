@@ -17,6 +17,7 @@ mod presence;
 mod query_graph;
 mod spec;
 mod subgraph;
+mod type_reference;
 mod type_set;
 mod types;
 

@@ -1,43 +1,30 @@
-//! Advertisements: what is shown where and when, and how often it was seen and followed.
+//! Advertisements: what is shown where and when.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, Result};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{
-    ActiveValue::Set, Condition, DatabaseConnection, FromQueryResult, IntoActiveModel, QueryOrder,
-    QuerySelect, Select,
-};
+use sea_orm::{Condition, DatabaseConnection, QueryOrder, QuerySelect, Select};
 use service::{
-    Batch, BatchLoad, Caller, Connection, DateTime, Direction, Keyset, Page, Problem,
-    ValidationCode, error::bad_user_input, paginate, wants_total_count,
+    Batch, BatchLoad, Caller, Connection, DateTime, Direction, Keyset, Page, error::bad_user_input,
+    paginate, wants_total_count,
 };
 use uuid::Uuid;
 
-use crate::catalogue::{Catalogue, Creation, text, web_address};
+use crate::ad_event;
+use crate::catalogue::Catalogue;
 use crate::channel::{ChannelById, ServiceChannel};
-use crate::kind::{AdEventType, AdPlacement, AdvertisementStatus};
+use crate::kind::{AdPlacement, AdvertisementStatus};
 use crate::product::{self, Product};
-use crate::table::{ad_event, advertisement};
+use crate::table::advertisement;
 
-/// The most events in one report.
-const EVENTS_LIMIT: usize = 500;
 /// The most advertisements of one placement.
 const SHOWN_LIMIT: i32 = 50;
 
 /// An advertisement.
 #[derive(Clone)]
-pub(crate) struct Advertisement(Arc<advertisement::Model>);
-
-/// How often an advertisement was seen and followed.
-#[derive(SimpleObject)]
-struct AdvertisementStats {
-    impressions: i32,
-    clicks: i32,
-    click_through_rate: f64,
-}
+pub(crate) struct Advertisement(pub(crate) Arc<advertisement::Model>);
 
 #[Object]
 impl Advertisement {
@@ -93,24 +80,13 @@ impl Advertisement {
     }
 
     #[graphql(requires_scopes = "read:platform")]
-    async fn stats(&self, ctx: &Context<'_>) -> Option<Result<AdvertisementStats>> {
+    async fn stats(&self, ctx: &Context<'_>) -> Option<Result<ad_event::AdvertisementStats>> {
         if !Caller::of(ctx).has_scope("read:platform") {
             return None;
         }
-        let counts = Batch::<EventCounts>::of(ctx).one(self.0.id).await;
-        Some(counts.and_then(|counts| stats(counts.unwrap_or_default())))
+        let counts = Batch::<ad_event::EventCounts>::of(ctx).one(self.0.id).await;
+        Some(counts.and_then(|counts| ad_event::stats(counts.unwrap_or_default())))
     }
-}
-
-fn stats((impressions, clicks): (i64, i64)) -> Result<AdvertisementStats> {
-    #[expect(clippy::cast_precision_loss, reason = "a rate needs no more digits")]
-    let click_through_rate =
-        if impressions == 0 { 0.0 } else { clicks as f64 / impressions as f64 };
-    Ok(AdvertisementStats {
-        impressions: impressions.try_into()?,
-        clicks: clicks.try_into()?,
-        click_through_rate,
-    })
 }
 
 /// What people decided, and what the clock adds to it.
@@ -182,45 +158,6 @@ impl BatchLoad for AdvertisementById {
         let rows = advertisement::Entity::find()
             .filter(advertisement::Column::Id.is_in(keys.iter().copied()));
         Ok(rows.all(&self.0).await?.into_iter().map(|row| (row.id, Arc::new(row))).collect())
-    }
-}
-
-/// Impressions and clicks, by advertisement.
-pub(crate) struct EventCounts(pub(crate) DatabaseConnection);
-
-#[derive(FromQueryResult)]
-struct Count {
-    advertisement_id: Uuid,
-    kind: AdEventType,
-    events: i64,
-}
-
-impl BatchLoad for EventCounts {
-    type Key = Uuid;
-    type Value = (i64, i64);
-    const NAME: &'static str = "AdvertisementStats";
-
-    async fn load(&self, keys: &[Uuid]) -> Result<HashMap<Uuid, (i64, i64)>, DbErr> {
-        let counts = ad_event::Entity::find()
-            .select_only()
-            .column(ad_event::Column::AdvertisementId)
-            .column(ad_event::Column::Kind)
-            .column_as(ad_event::Column::Id.count(), "events")
-            .filter(ad_event::Column::AdvertisementId.is_in(keys.iter().copied()))
-            .group_by(ad_event::Column::AdvertisementId)
-            .group_by(ad_event::Column::Kind)
-            .into_model::<Count>()
-            .all(&self.0)
-            .await?;
-        let mut found: HashMap<Uuid, (i64, i64)> = HashMap::new();
-        for count in counts {
-            let entry = found.entry(count.advertisement_id).or_default();
-            match count.kind {
-                AdEventType::Impression => entry.0 += count.events,
-                AdEventType::Click => entry.1 += count.events,
-            }
-        }
-        Ok(found)
     }
 }
 
@@ -336,352 +273,4 @@ async fn directory(
     };
     let slice = paginate(rows, keyset, &page, |row| (row.created_at, row.id), database).await?;
     Ok(slice.into_connection(total, |row| Advertisement(Arc::new(row))))
-}
-
-#[derive(InputObject)]
-struct CreateAdvertisementInput {
-    title: String,
-    body: Option<String>,
-    image_url: String,
-    target_url: Option<String>,
-    placement: AdPlacement,
-    #[graphql(default = 0)]
-    priority: i32,
-    channel_id: Option<ID>,
-    product_id: Option<ID>,
-    starts_at: DateTime,
-    ends_at: Option<DateTime>,
-    idempotency_key: Option<ID>,
-}
-
-#[derive(InputObject)]
-struct UpdateAdvertisementInput {
-    id: ID,
-    title: Option<String>,
-    body: Option<String>,
-    image_url: Option<String>,
-    target_url: Option<String>,
-    placement: Option<AdPlacement>,
-    priority: Option<i32>,
-    starts_at: Option<DateTime>,
-    ends_at: Option<DateTime>,
-    status: Option<AdvertisementStatus>,
-}
-
-#[derive(InputObject)]
-struct ArchiveAdvertisementInput {
-    id: ID,
-}
-
-#[derive(InputObject)]
-struct RecordAdEventsInput {
-    events: Vec<AdEventInput>,
-}
-
-#[derive(InputObject)]
-struct AdEventInput {
-    event_id: ID,
-    advertisement_id: ID,
-    #[graphql(name = "type")]
-    kind: AdEventType,
-    occurred_at: DateTime,
-}
-
-type Changed = Result<Result<advertisement::Model, Vec<Problem>>>;
-
-macro_rules! advertisement_payload {
-    ($($name:ident)*) => {$(
-        #[derive(SimpleObject)]
-        struct $name {
-            advertisement: Option<Advertisement>,
-            problems: Vec<Problem>,
-        }
-
-        impl From<Result<advertisement::Model, Vec<Problem>>> for $name {
-            fn from(changed: Result<advertisement::Model, Vec<Problem>>) -> Self {
-                match changed {
-                    Ok(row) => Self { advertisement: Some(Advertisement(Arc::new(row))), problems: vec![] },
-                    Err(problems) => Self { advertisement: None, problems },
-                }
-            }
-        }
-    )*};
-}
-
-advertisement_payload!(CreateAdvertisementPayload UpdateAdvertisementPayload ArchiveAdvertisementPayload);
-
-#[derive(SimpleObject)]
-struct RecordAdEventsPayload {
-    recorded: i32,
-    problems: Vec<Problem>,
-}
-
-/// The mutations of advertisements.
-#[derive(Default)]
-pub(crate) struct AdvertisementMutation;
-
-#[Object]
-impl AdvertisementMutation {
-    #[graphql(requires_scopes = "write:platform")]
-    async fn create_advertisement(
-        &self,
-        ctx: &Context<'_>,
-        input: CreateAdvertisementInput,
-    ) -> Option<Result<CreateAdvertisementPayload>> {
-        Some(create(ctx, input).await.map(Into::into))
-    }
-
-    #[graphql(requires_scopes = "write:platform")]
-    async fn update_advertisement(
-        &self,
-        ctx: &Context<'_>,
-        input: UpdateAdvertisementInput,
-    ) -> Option<Result<UpdateAdvertisementPayload>> {
-        Some(update(ctx, input).await.map(Into::into))
-    }
-
-    #[graphql(requires_scopes = "write:platform")]
-    async fn archive_advertisement(
-        &self,
-        ctx: &Context<'_>,
-        input: ArchiveAdvertisementInput,
-    ) -> Option<Result<ArchiveAdvertisementPayload>> {
-        Some(archive(ctx, &input.id).await.map(Into::into))
-    }
-
-    /// Batched; each event carries its own id, so retries count once.
-    async fn record_ad_events(
-        &self,
-        ctx: &Context<'_>,
-        input: RecordAdEventsInput,
-    ) -> Result<RecordAdEventsPayload> {
-        record(ctx, input.events).await
-    }
-}
-
-/// A body may be empty.
-fn body_problem(body: &str) -> Option<Problem> {
-    text(body, "body", 2_000).filter(|_| !body.is_empty())
-}
-
-fn ends_before_it_starts(
-    starts: chrono::DateTime<chrono::Utc>,
-    ends: Option<chrono::DateTime<chrono::Utc>>,
-) -> Option<Problem> {
-    ends.is_some_and(|ends| ends <= starts).then(|| {
-        Problem::validation(
-            ValidationCode::OUT_OF_RANGE,
-            &["endsAt"],
-            "an advertisement ends after it starts",
-        )
-    })
-}
-
-async fn create(ctx: &Context<'_>, input: CreateAdvertisementInput) -> Changed {
-    Caller::of(ctx).require_scope("write:platform")?;
-    let catalogue = Catalogue::of(ctx);
-    let checks = [
-        text(&input.title, "title", 200),
-        input.body.as_deref().and_then(body_problem),
-        web_address(&input.image_url, "imageUrl"),
-        input.target_url.as_deref().and_then(|url| web_address(url, "targetUrl")),
-        ends_before_it_starts(input.starts_at.0, input.ends_at.as_ref().map(|time| time.0)),
-    ];
-    let problems: Vec<Problem> = checks.into_iter().flatten().collect();
-    if !problems.is_empty() {
-        return Ok(Err(problems));
-    }
-    let transaction = catalogue.parts.database.begin().await?;
-    let (channel_id, product_id) = match targets(&transaction, &input).await? {
-        Ok(targets) => targets,
-        Err(problem) => return Ok(Err(vec![problem])),
-    };
-    let asked = (
-        (&input.title, &input.body, &input.image_url, &input.target_url),
-        (input.placement, input.priority, channel_id, product_id),
-        (input.starts_at.0, input.ends_at.as_ref().map(|time| time.0)),
-    );
-    let key = input.idempotency_key.as_ref().map(|key| key.as_str());
-    let id = match catalogue.creation(ctx, &transaction, "createAdvertisement", key, &asked).await?
-    {
-        Creation::New(id) => id,
-        Creation::Reused(problem) => return Ok(Err(vec![problem])),
-        Creation::Made(id) => {
-            let row = advertisement::Entity::find_by_id(id).one(&transaction).await?;
-            return Ok(row.ok_or_else(|| vec![Problem::not_found("advertisement")]));
-        }
-    };
-    let now = catalogue.parts.clock.now();
-    let row = advertisement::ActiveModel {
-        id: Set(id),
-        title: Set(input.title),
-        body: Set(input.body),
-        image_url: Set(input.image_url),
-        target_url: Set(input.target_url),
-        placement: Set(input.placement),
-        priority: Set(input.priority),
-        channel_id: Set(channel_id),
-        product_id: Set(product_id),
-        starts_at: Set(input.starts_at.0),
-        ends_at: Set(input.ends_at.map(|time| time.0)),
-        is_draft: Set(false),
-        archived_at: Set(None),
-        created_at: Set(now),
-        updated_at: Set(now),
-    };
-    let row = row.insert(&transaction).await?;
-    catalogue.outbox.commit(transaction).await?;
-    Ok(Ok(row))
-}
-
-/// The channel and product that an advertisement is for, if any; they must exist.
-async fn targets(
-    transaction: &sea_orm::DatabaseTransaction,
-    input: &CreateAdvertisementInput,
-) -> Result<Result<(Option<Uuid>, Option<Uuid>), Problem>> {
-    let mut found = (None, None);
-    if let Some(id) = &input.channel_id {
-        let row = match id.parse::<Uuid>() {
-            Ok(id) => {
-                crate::table::service_channel::Entity::find_by_id(id).one(transaction).await?
-            }
-            Err(_) => None,
-        };
-        let Some(row) = row else { return Ok(Err(Problem::not_found("channel"))) };
-        found.0 = Some(row.id);
-    }
-    if let Some(id) = &input.product_id {
-        let row = match id.parse::<Uuid>() {
-            Ok(id) => crate::table::product::Entity::find_by_id(id).one(transaction).await?,
-            Err(_) => None,
-        };
-        let Some(row) = row else { return Ok(Err(Problem::not_found("product"))) };
-        found.1 = Some(row.id);
-    }
-    Ok(Ok(found))
-}
-
-async fn update(ctx: &Context<'_>, input: UpdateAdvertisementInput) -> Changed {
-    Caller::of(ctx).require_scope("write:platform")?;
-    let catalogue = Catalogue::of(ctx);
-    let missing = || Ok(Err(vec![Problem::not_found("advertisement")]));
-    let Ok(id) = input.id.parse::<Uuid>() else { return missing() };
-    let transaction = catalogue.parts.database.begin().await?;
-    let Some(row) = advertisement::Entity::find_by_id(id).one(&transaction).await? else {
-        return missing();
-    };
-    let starts = input.starts_at.as_ref().map_or(row.starts_at, |time| time.0);
-    let ends = input.ends_at.as_ref().map(|time| time.0).or(row.ends_at);
-    let checks = [
-        input.title.as_deref().and_then(|title| text(title, "title", 200)),
-        input.body.as_deref().and_then(body_problem),
-        input.image_url.as_deref().and_then(|url| web_address(url, "imageUrl")),
-        input.target_url.as_deref().and_then(|url| web_address(url, "targetUrl")),
-        ends_before_it_starts(starts, ends),
-    ];
-    let problems: Vec<Problem> = checks.into_iter().flatten().collect();
-    if !problems.is_empty() {
-        return Ok(Err(problems));
-    }
-    let now = catalogue.parts.clock.now();
-    let mut change = row.into_active_model();
-    change.updated_at = Set(now);
-    change.starts_at = Set(starts);
-    change.ends_at = Set(ends);
-    if let Some(title) = input.title {
-        change.title = Set(title);
-    }
-    if let Some(body) = input.body {
-        change.body = Set(Some(body));
-    }
-    if let Some(image_url) = input.image_url {
-        change.image_url = Set(image_url);
-    }
-    if let Some(target_url) = input.target_url {
-        change.target_url = Set(Some(target_url));
-    }
-    if let Some(placement) = input.placement {
-        change.placement = Set(placement);
-    }
-    if let Some(priority) = input.priority {
-        change.priority = Set(priority);
-    }
-    match input.status {
-        None => {}
-        Some(AdvertisementStatus::Archived) => change.archived_at = Set(Some(now)),
-        Some(AdvertisementStatus::Draft) => change.is_draft = Set(true),
-        Some(AdvertisementStatus::Ended) => change.ends_at = Set(Some(now)),
-        // Whether it shows now or later is for its times to say.
-        Some(AdvertisementStatus::Active | AdvertisementStatus::Scheduled) => {
-            change.is_draft = Set(false);
-            change.archived_at = Set(None);
-        }
-    }
-    let row = change.update(&transaction).await?;
-    catalogue.outbox.commit(transaction).await?;
-    Ok(Ok(row))
-}
-
-async fn archive(ctx: &Context<'_>, id: &ID) -> Changed {
-    Caller::of(ctx).require_scope("write:platform")?;
-    let catalogue = Catalogue::of(ctx);
-    let missing = || Ok(Err(vec![Problem::not_found("advertisement")]));
-    let Ok(id) = id.parse::<Uuid>() else { return missing() };
-    let transaction = catalogue.parts.database.begin().await?;
-    let Some(row) = advertisement::Entity::find_by_id(id).one(&transaction).await? else {
-        return missing();
-    };
-    let now = catalogue.parts.clock.now();
-    let mut change = row.into_active_model();
-    change.archived_at = Set(Some(now));
-    change.updated_at = Set(now);
-    let row = change.update(&transaction).await?;
-    catalogue.outbox.commit(transaction).await?;
-    Ok(Ok(row))
-}
-
-/// Counts each event once; events of advertisements that do not exist are not counted.
-async fn record(ctx: &Context<'_>, events: Vec<AdEventInput>) -> Result<RecordAdEventsPayload> {
-    if events.len() > EVENTS_LIMIT {
-        return Err(bad_user_input(format!("a report holds {EVENTS_LIMIT} events at most")));
-    }
-    let catalogue = Catalogue::of(ctx);
-    let ids: Vec<Uuid> =
-        events.iter().filter_map(|event| event.advertisement_id.parse().ok()).collect();
-    let known = Batch::<AdvertisementById>::of(ctx).many(ids).await?;
-    let mut rows = Vec::new();
-    let mut problems = Vec::new();
-    for (index, event) in events.iter().enumerate() {
-        let number = index.to_string();
-        let Ok(event_id) = event.event_id.parse::<Uuid>() else {
-            let path = ["events", &number, "eventId"];
-            problems.push(Problem::validation(
-                ValidationCode::INVALID_FORMAT,
-                &path,
-                "an event id is a UUID",
-            ));
-            continue;
-        };
-        let advertisement_id =
-            event.advertisement_id.parse::<Uuid>().ok().filter(|id| known.contains_key(id));
-        let Some(advertisement_id) = advertisement_id else {
-            problems.push(Problem::not_found("advertisement"));
-            continue;
-        };
-        rows.push(ad_event::ActiveModel {
-            id: Set(event_id),
-            advertisement_id: Set(advertisement_id),
-            kind: Set(event.kind),
-            occurred_at: Set(event.occurred_at.0),
-        });
-    }
-    let recorded = i32::try_from(rows.len())?;
-    if !rows.is_empty() {
-        let once = OnConflict::column(ad_event::Column::Id).do_nothing().to_owned();
-        ad_event::Entity::insert_many(rows)
-            .on_conflict(once)
-            .exec_without_returning(&catalogue.parts.database.write)
-            .await?;
-    }
-    Ok(RecordAdEventsPayload { recorded, problems })
 }

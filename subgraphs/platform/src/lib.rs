@@ -3,15 +3,19 @@
 //! 1. [`start`] takes the parts that all services share and returns the routes and the outbox's relay; [`seed`] makes the
 //!    first catalogue.
 //! 2. A `channel` has `product`s, and each of them a `rate_card`, which is never changed, only superseded.
-//! 3. An `advertisement` is shown by placement, time and priority; what people do with it is counted once per event.
+//! 3. An `advertisement` is shown by placement, time and priority; what people do with it is an `ad_event`, counted once.
+//!    Operations change all of it: `product_change`, `advertisement_change`.
 //! 4. Every `ride` that logistics tells of is noted, and counted for its product.
 //! 5. Rules of input that all of them share stand in `catalogue`.
 
+mod ad_event;
 mod advertisement;
+mod advertisement_change;
 mod catalogue;
 mod channel;
 mod kind;
 mod product;
+mod product_change;
 mod rate_card;
 mod ride;
 mod seed;
@@ -51,8 +55,9 @@ struct Query(channel::ChannelQuery, product::ProductQuery, advertisement::Advert
 #[derive(Default, MergedObject)]
 struct Mutation(
     channel::ChannelMutation,
-    product::ProductMutation,
-    advertisement::AdvertisementMutation,
+    product_change::ProductMutation,
+    advertisement_change::AdvertisementMutation,
+    ad_event::AdEventMutation,
 );
 
 /// The schema as composition reads it.
@@ -97,6 +102,6 @@ fn entities(parts: &Parts) -> Entities {
         .with(product::ProductsByChannel)
         .with(rate_card::CurrentRateCard)
         .with(advertisement::AdvertisementById)
-        .with(advertisement::EventCounts)
+        .with(ad_event::EventCounts)
         .with(ride::StatsByProduct)
 }

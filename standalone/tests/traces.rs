@@ -91,6 +91,12 @@ async fn a_request_is_one_trace_down_to_the_last_statement() {
     let text = &statement.attributes["db.statement"];
     assert!(text.contains(r#"FROM "User""#) && text.contains('?'), "{text}");
 
+    // A subscription is one span of the service, with the statements of all its events.
+    let watching = traces.of("ridegraph").filter(|span| span.name == "answer logistics");
+    let watching = watching.map(|span| (span, traces.root(span).name.clone()));
+    let (watched, _) = watching.into_iter().find(|(_, root)| root == "subscription").unwrap();
+    assert!(traces.tree(watched).contains("sea_orm.query_all SELECT"), "{}", traces.tree(watched));
+
     // What an event does is work of its own, and points to the request that it comes from.
     let mut applied = traces.of("ridegraph").filter(|span| span.name == "apply user.created");
     // That of the administrator comes from no request.

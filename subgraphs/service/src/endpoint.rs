@@ -13,7 +13,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::access_token::AccessTokenError;
 use crate::app::Subgraph;
@@ -87,10 +87,7 @@ pub(crate) async fn get<E: Executor>(
         Err(rejection) => return rejection.into_response(),
     };
     match endpoint.room() {
-        Some(stop) => {
-            let authorization = parts.headers.remove(header::AUTHORIZATION);
-            websocket::upgrade(upgrade, endpoint, caller, authorization, stop)
-        }
+        Some(stop) => websocket::upgrade(upgrade, endpoint, caller, parts.headers, stop),
         None => too_many_streams(),
     }
 }
@@ -184,13 +181,16 @@ impl<E: Executor> Endpoint<E> {
 
     /// The answers to an operation, a subscription's one for each event. They end by themselves, or with an error of
     /// their own when the user's token ends (`UNAUTHENTICATED`) or the service does (`UPSTREAM_UNAVAILABLE`).
+    /// All of it is one span, in the trace that the headers name.
     pub(crate) fn stream(
         self: Arc<Self>,
         caller: Caller,
+        headers: &HeaderMap,
         request: Request,
         stop: Stop,
     ) -> impl Stream<Item = Response> + Send + use<E> {
         let answers = Answers {
+            span: span::request(self.subgraph.name, &caller.service, headers),
             ending: Some(self.ending(&caller, stop)),
             stream: Arc::clone(&self).answers(caller, request),
             _open: OpenStream::new(self.subgraph.name),
@@ -232,6 +232,7 @@ impl<E: Executor> Endpoint<E> {
 
 /// A stream of answers, and what ends it before its time.
 struct Answers {
+    span: Span,
     stream: BoxStream<'static, Response>,
     /// The last answer of a stream that is ended; none once it was given.
     ending: Option<BoxFuture<'static, Response>>,
@@ -247,8 +248,11 @@ impl Answers {
                 self.ending = None;
                 last
             }
-            next = self.stream.next() => next?,
+            next = self.stream.next().instrument(self.span.clone()) => next?,
         };
+        if response.is_err() {
+            span::failed(&self.span);
+        }
         disclose(&mut response.errors);
         Some((response, self))
     }

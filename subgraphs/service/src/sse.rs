@@ -36,7 +36,7 @@ pub(crate) async fn respond<E: Executor>(
     stop: Stop,
 ) -> axum::response::Response {
     let answers = match endpoint.read(caller, headers, body).await {
-        Ok((caller, request)) => endpoint.stream(caller, request, stop).boxed(),
+        Ok((caller, request)) => endpoint.stream(caller, headers, request, stop).boxed(),
         Err(error) => futures::stream::iter([refused(&error)]).boxed(),
     };
     let complete = futures::stream::iter([Event::default().event("complete").data("")]);

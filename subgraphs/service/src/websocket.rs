@@ -17,7 +17,8 @@ use axum::response::IntoResponse;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use futures::stream::{AbortHandle, Abortable, BoxStream, SelectAll};
-use http::{HeaderValue, StatusCode};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
@@ -44,7 +45,7 @@ pub(crate) fn upgrade<E: Executor>(
     upgrade: WebSocketUpgrade,
     endpoint: Arc<Endpoint<E>>,
     caller: Caller,
-    authorization: Option<HeaderValue>,
+    headers: HeaderMap,
     stop: Stop,
 ) -> axum::response::Response {
     let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(BODY_LIMIT_BYTES);
@@ -60,7 +61,7 @@ pub(crate) fn upgrade<E: Executor>(
             opened_at: endpoint.parts.clock.now(),
             endpoint,
             caller,
-            authorization,
+            headers,
             stop,
             is_acknowledged: false,
             operations: SelectAll::new(),
@@ -75,8 +76,8 @@ struct Connection<E> {
     endpoint: Arc<Endpoint<E>>,
     /// Without a user until the connection is initialised.
     caller: Caller,
-    /// Of the upgrade's headers.
-    authorization: Option<HeaderValue>,
+    /// Those of the upgrade.
+    headers: HeaderMap,
     stop: Stop,
     opened_at: DateTime<Utc>,
     pinged_at: DateTime<Utc>,
@@ -179,7 +180,7 @@ impl<E: Executor> Connection<E> {
             Some(value) => Some(HeaderValue::from_str(value).map_err(|_| {
                 End::Close(4400, "Invalid message: `authorization` is no header".to_owned())
             })?),
-            None => self.authorization.take(),
+            None => self.headers.remove(AUTHORIZATION),
         };
         let signed_in = self.endpoint.signed_in(authorization.as_ref()).await;
         self.caller.user = signed_in.map_err(|error| End::Close(4403, error.message))?;
@@ -203,7 +204,8 @@ impl<E: Executor> Connection<E> {
         }
         let (abort, registration) = AbortHandle::new_pair();
         let (caller, stop) = (self.caller.clone(), self.endpoint.parts.drain.enter());
-        let answers = Arc::clone(&self.endpoint).stream(caller, request, stop).map(Some);
+        let endpoint = Arc::clone(&self.endpoint);
+        let answers = endpoint.stream(caller, &self.headers, request, stop).map(Some);
         let answers = answers.chain(futures::stream::iter([None]));
         let tagged = id.clone();
         let answers = answers.map(move |response| Answer { id: tagged.clone(), response });

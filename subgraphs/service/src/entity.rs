@@ -1,6 +1,6 @@
 //! Entities by key: what a request wants of one sort of row is loaded together, in one statement.
 //!
-//! Left alone, resolvers ask for one row each. Here each waits until no other can go on ([`Pace`]), be they a thousand
+//! Left alone, resolvers ask for one row each. Here each waits until no other can go on (`Pace`), be they a thousand
 //! entities by key, or a field of each.
 
 use std::collections::{HashMap, HashSet};

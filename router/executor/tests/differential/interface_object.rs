@@ -28,17 +28,6 @@ impl Split {
             if !self.schema.types.contains_key(*interface) || !random.percent(40) {
                 continue;
             }
-            // TODO(the planner finds a hop for each interface object of a subgraph, not one for all of them): a type that has
-            // two in one subgraph.
-            let members = &self.schema.types[*interface].members;
-            let others: Vec<usize> = others
-                .iter()
-                .copied()
-                .filter(|it| !members.iter().any(|name| self.is_barred(*it, name)))
-                .collect();
-            if others.is_empty() {
-                continue;
-            }
             let count = if random.percent(40) { 2.min(others.len()) } else { 1 };
             let parts = random.some(&others, count);
             let fields = fields.chunks(if count == 2 { 1 } else { 2 });

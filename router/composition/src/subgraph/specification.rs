@@ -161,6 +161,16 @@ impl Specification {
         format!("directive @{name}{arguments} {repeatable}on {locations}\n")
     }
 
+    /// The scalar that its arguments have, where the definition says `_Any`.
+    fn scalar(&self) -> &'static str {
+        match self.name {
+            "requiresScopes" => "Scope",
+            "policy" => "Policy",
+            "fromContext" => "ContextFieldValue",
+            _ => "FieldSet",
+        }
+    }
+
     /// The directive as it is defined, under its own name.
     fn parsed(&self) -> Option<Node<DirectiveDefinition>> {
         let definition = Schema::parse(self.definition(self.name), "federation.graphql").ok()?;
@@ -177,8 +187,9 @@ impl Specification {
         let specified = self.parsed();
         for argument in &definition.arguments {
             let specified = specified.as_ref().and_then(|own| own.argument_by_name(&argument.name));
-            found
-                .extend(specified.and_then(|specified| scalars.contradiction(specified, argument)));
+            let contradiction =
+                specified.and_then(|specified| scalars.contradiction(specified, argument));
+            found.extend(contradiction.map(|what| what.replace("_Any", self.scalar())));
             let known = |names: &[&str]| names.contains(&argument.name.as_str());
             if !known(self.required) && !known(self.optional) {
                 found.push(format!(
@@ -227,8 +238,10 @@ impl Scalars<'_> {
             own.ty.as_ref().clone().nullable()
         };
         if !self.stands_for(&specified.ty, &optional) {
-            let expected = specified.ty.to_string().replace("_Any", "FieldSet");
-            return Some(format!("takes `{}` as `{}` and not as `{expected}`", own.name, own.ty));
+            return Some(format!(
+                "takes `{}` as `{}` and not as `{}`",
+                own.name, own.ty, specified.ty
+            ));
         }
         if !own.ty.is_non_null() && specified.default_value != own.default_value {
             let default = specified.default_value.as_ref();
@@ -255,13 +268,13 @@ impl Scalars<'_> {
         }
     }
 
+    /// Federation 1 had one scalar. What is no scalar of the subgraph's own will do.
     fn is_federations(&self, name: &Name) -> bool {
-        let Some(ty) = self.schema.types.get(name) else { return SCALARS.contains(&name.as_str()) };
-        let of_federation_1 = || name == "_FieldSet";
-        let of_federation_2 = || self.link.is_scalar(name) || SCALARS.contains(&name.as_str());
-        !ty.is_scalar()
-            || ty.is_built_in()
-            || if self.link.version.is_none() { of_federation_1() } else { of_federation_2() }
+        match self.schema.types.get(name) {
+            Some(ty) if !ty.is_scalar() || ty.is_built_in() => true,
+            Some(_) if self.link.version.is_none() => name == "_FieldSet",
+            _ => self.link.is_scalar(name) || SCALARS.contains(&name.as_str()),
+        }
     }
 }
 
